@@ -1,0 +1,42 @@
+// Command fairlead is the whole product in one binary: the gateway and the command
+// line around it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(run()) }
+
+// run is main with an exit code, so that deferred calls run and tests can call it.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		exit = &exitError{exitFailed, err}
+		if isUsage(err) {
+			exit.code = exitUsage
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		return exitInterrupted
+	}
+	if msg := exit.Error(); msg != "" {
+		fmt.Fprintln(os.Stderr, "fairlead: "+msg)
+	}
+	if exit.code == exitUsage {
+		fmt.Fprintf(os.Stderr, "`%s --help` shows how it is used\n", cmd.CommandPath())
+	}
+	return exit.code
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead/fairlead/internal/app"
+	"github.com/fairlead/fairlead/internal/exchange"
+	"github.com/fairlead/fairlead/internal/ledger"
+	"github.com/fairlead/fairlead/internal/sse"
+)
+
+func requestsCommand(r *reach) *cobra.Command {
+	var asJSON, follow bool
+	q := url.Values{}
+	filter := map[string]*string{}
+	cmd := &cobra.Command{
+		Use:   "requests [ID]",
+		Short: "Show what happened, newest first, or one exchange",
+		Long: `Lists recorded exchanges, or shows the one with the given id (its own or the answer's). Reads from
+the running server, or from the data folder when none runs.`,
+		Example: `  fairlead requests --status error --limit 20
+  fairlead requests --follow
+  fairlead requests 01KAX… --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for name, value := range filter {
+				if *value != "" {
+					q.Set(name, *value)
+				}
+			}
+			p := &printer{out: cmd.OutOrStdout(), json: asJSON}
+			switch {
+			case len(args) == 1 && follow:
+				return usage("--follow watches all exchanges: leave the id out")
+			case len(args) == 1:
+				return showExchange(cmd.Context(), r, args[0], p)
+			case follow:
+				return followExchanges(cmd.Context(), r, p)
+			}
+			return listExchanges(cmd.Context(), r, q, p)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&asJSON, "json", false, "print JSON, one exchange a line")
+	flags.BoolVarP(&follow, "follow", "f", false, "go on printing as they come")
+	for name, help := range map[string]string{
+		"limit": "how many (1 to 1000, default 50)", "after": "go on behind this id, as the last page ended",
+		"task": "only this task", "status": "only ok, error, canceled or cut", "target": "only this target", "model": "only this model",
+	} {
+		filter[name] = flags.String(name, "", help)
+	}
+	return cmd
+}
+
+// source reads records from the server or, where none runs, from the data folder.
+func (r *reach) source(ctx context.Context) (server *client, folder *app.Records, err error) {
+	server, err = r.client()
+	if err == nil {
+		return server, nil, nil
+	}
+	if r.url != "" || os.Getenv("FAIRLEAD_URL") != "" {
+		return nil, nil, err
+	}
+	folder, openErr := app.OpenRecords(ctx, r.data)
+	if openErr != nil {
+		return nil, nil, fmt.Errorf("%w; and the data folder cannot be read: %w", err, openErr)
+	}
+	return nil, folder, nil
+}
+
+func showExchange(ctx context.Context, r *reach, id string, p *printer) error {
+	server, folder, err := r.source(ctx)
+	if err != nil {
+		return err
+	}
+	var x *exchange.Exchange
+	if server != nil {
+		x = new(exchange.Exchange)
+		err = server.get(ctx, "/v1/exchanges/"+url.PathEscape(id), x)
+	} else {
+		defer folder.Close()
+		x, err = folder.Get(ctx, id, ledger.All())
+	}
+	if err != nil {
+		return err
+	}
+	return p.detail(x)
+}
+
+func listExchanges(ctx context.Context, r *reach, q url.Values, p *printer) error {
+	server, folder, err := r.source(ctx)
+	if err != nil {
+		return err
+	}
+	var page struct {
+		Data []*exchange.Exchange `json:"data"`
+		Next string               `json:"next"`
+	}
+	if server != nil {
+		err = server.get(ctx, "/v1/exchanges?"+q.Encode(), &page)
+	} else {
+		defer folder.Close()
+		var f ledger.Filter
+		if f, err = ledger.ParseFilter(q, ledger.All()); err == nil {
+			page.Data, page.Next, err = folder.List(ctx, f)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.list(page.Data); err != nil {
+		return err
+	}
+	switch {
+	case len(page.Data) == 0:
+		fmt.Fprintln(os.Stderr, "nothing recorded yet; `fairlead chat \"hello\"` makes the first")
+	case page.Next != "" && !p.json:
+		fmt.Fprintln(os.Stderr, dim("more: fairlead requests --after "+page.Next))
+	}
+	return nil
+}
+
+// followExchanges prints exchanges as the server records them.
+func followExchanges(ctx context.Context, r *reach, p *printer) error {
+	c, err := r.client()
+	if err != nil {
+		return err
+	}
+	res, err := c.do(ctx, http.MethodGet, "/api/live", nil)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	fmt.Fprintln(os.Stderr, dim("watching; Ctrl-C ends"))
+	events := sse.NewReader(res.Body, sse.DefaultMaxEvent)
+	for {
+		ev, err := events.Next()
+		if err == io.EOF {
+			return unreachable(c.base, fmt.Errorf("the server ended"))
+		}
+		if err != nil {
+			return err
+		}
+		if ev.Comment {
+			continue
+		}
+		var x exchange.Exchange
+		if err := json.Unmarshal(ev.Data, &x); err != nil {
+			return fmt.Errorf("the server's answer cannot be read: %w", err)
+		}
+		if err := p.list([]*exchange.Exchange{&x}); err != nil {
+			return err
+		}
+	}
+}
+
+// printer shows exchanges as text or as JSON lines.
+type printer struct {
+	out    io.Writer
+	json   bool
+	headed bool
+}
+
+// rowFormat fits 100 columns.
+const rowFormat = "%-8s  %-26s  %-8s  %-14s  %9s  %7s  %s\n"
+
+func (p *printer) list(rows []*exchange.Exchange) error {
+	for _, x := range rows {
+		if p.json {
+			if err := writeJSON(p.out, x); err != nil {
+				return err
+			}
+			continue
+		}
+		if !p.headed {
+			p.headed = true
+			fmt.Fprintf(p.out, rowFormat, "TIME", "ID", "STATUS", "TARGET", "TOKENS", "SECONDS", "COST")
+		}
+		tokens := strconv.FormatInt(x.Bill.Usage.TotalInput(), 10) + "→" + strconv.FormatInt(x.Bill.Usage.TotalOutput(), 10)
+		_, err := fmt.Fprintf(p.out, rowFormat, x.Time.Local().Format(time.TimeOnly), x.ID, x.Result.Status,
+			short(orDash(x.Result.Target), 14), tokens, strconv.FormatFloat(x.Total.Seconds(), 'f', 3, 64), costText(x.Bill.Cost))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *printer) detail(x *exchange.Exchange) error {
+	if p.json {
+		return writeJSON(p.out, x)
+	}
+	lines := [][]string{
+		{"id", x.ID},
+		{"time", x.Time.Format(time.RFC3339Nano)},
+		{"status", string(x.Result.Status) + " (HTTP " + strconv.Itoa(x.Result.HTTPStatus) + ")"},
+		{"model", x.Asked.Model + " → " + orDash(x.Result.Target) + " by " + orDash(x.Result.Route)},
+		{"tokens", fmt.Sprintf("%d in, %d out", x.Bill.Usage.TotalInput(), x.Bill.Usage.TotalOutput())},
+		{"cost", costText(x.Bill.Cost)},
+		{"latency", fmt.Sprintf("first byte %s, total %s, overhead %s", x.FirstByte.Round(time.Microsecond), x.Total.Round(time.Microsecond), x.Overhead.Round(time.Microsecond))},
+		{"config", x.Result.ConfigHash},
+	}
+	if x.Result.Message != "" {
+		lines = append(lines, []string{"error", x.Result.Kind + ": " + x.Result.Message})
+	}
+	for _, a := range x.Attempts {
+		text := fmt.Sprintf("%s %s (HTTP %d) in %s, %s", a.Target, a.Status, a.HTTPStatus, a.Total.Round(time.Millisecond), costText(a.Bill.Cost))
+		if a.Message != "" {
+			text += ": " + short(a.Message, 60)
+		}
+		lines = append(lines, []string{"attempt " + strconv.Itoa(a.Seq+1), text})
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintf(p.out, "%-11s%s\n", line[0], line[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

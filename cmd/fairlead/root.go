@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes, which scripts rely on.
+const (
+	exitOK          = 0
+	exitFailed      = 1   // anything else went wrong
+	exitUsage       = 2   // wrong flags or arguments
+	exitConfig      = 3   // the configuration has mistakes
+	exitUnreachable = 4   // no server answers
+	exitRefused     = 5   // the server answered with an error
+	exitInterrupted = 130 // stopped by the user
+)
+
+const exitHelp = `Exit codes: 0 done; 1 failed; 2 wrong flags or arguments; 3 mistakes in the configuration;
+4 no server answers; 5 the server answered with an error; 130 interrupted.`
+
+// exitError is an error with its exit code.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// isUsage recognises what cobra itself says about flags and arguments.
+func isUsage(err error) bool {
+	for _, start := range [...]string{"unknown command", "unknown flag", "unknown shorthand", "accepts ", "requires ", "invalid argument", "flag needs", "required flag", "if any flags", "bad flag"} {
+		if strings.HasPrefix(err.Error(), start) {
+			return true
+		}
+	}
+	return false
+}
+
+// version is set by the linker; a plain build tells what the Go tool knows.
+var version = ""
+
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}
+
+func newRoot() *cobra.Command {
+	r := new(reach)
+	root := &cobra.Command{
+		Use:   "fairlead",
+		Short: "A hybrid AI inference gateway: one URL, many targets, every answer accounted for",
+		Long: `Fairlead stands between your OpenAI client and the models that answer it. It decides where
+each request runs, records what it cost, and says so in headers, in a log and on a console page.
+
+` + exitHelp,
+		Example: `  fairlead up                     start with what this machine has
+  fairlead chat "hello"           talk to it
+  fairlead requests --follow      watch`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&r.data, "data", "data", "data `folder` of the server on this machine")
+	flags.StringVar(&r.url, "url", "", "`URL` of a server elsewhere (FAIRLEAD_URL)")
+	flags.StringVar(&r.key, "key", "", "key for it (FAIRLEAD_KEY)")
+	root.AddCommand(
+		upCommand(r), chatCommand(r), configCommand(), keysCommand(r), targetsCommand(r),
+		modelsCommand(r), requestsCommand(r), costCommand(), versionCommand(),
+	)
+	return root
+}
+
+// writeJSON prints a value the way scripts read it.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+func versionCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the version", Example: "  fairlead version --json", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), map[string]string{"version": versionText()})
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "fairlead "+versionText())
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/fairlead/fairlead/internal/money"
+)
+
+// colour reports whether stderr and stdout may carry colour: only terminals do, and
+// NO_COLOR is obeyed.
+func colour() bool {
+	_, off := os.LookupEnv("NO_COLOR")
+	return !off && term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+func dim(s string) string {
+	if !colour() {
+		return s
+	}
+	return "\x1b[2m" + s + "\x1b[0m"
+}
+
+func bold(s string) string {
+	if !colour() {
+		return s
+	}
+	return "\x1b[1m" + s + "\x1b[0m"
+}
+
+// costText shows an amount with as much certainty as it has.
+func costText(c money.Cost) string {
+	switch c.State {
+	case money.Known:
+		return "$" + c.USD.String()
+	case money.Estimated:
+		return "≈ $" + c.USD.String()
+	}
+	return "cost unknown"
+}
+
+// table prints rows under a head, aligned, within the width of a terminal.
+func table(w io.Writer, head []string, rows [][]string) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, strings.Join(head, "\t"))
+	for _, row := range rows {
+		fmt.Fprintln(tw, strings.Join(row, "\t"))
+	}
+	return tw.Flush()
+}
+
+// short cuts a text to n characters.
+func short(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}

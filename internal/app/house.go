@@ -1,0 +1,248 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fairlead/fairlead/internal/catalog"
+	"github.com/fairlead/fairlead/internal/config"
+	"github.com/fairlead/fairlead/internal/dialect"
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/money"
+	"github.com/fairlead/fairlead/internal/pipeline"
+	"github.com/fairlead/fairlead/internal/rawjson"
+	"github.com/fairlead/fairlead/internal/route"
+	"github.com/fairlead/fairlead/internal/upstream"
+)
+
+// builder turns configurations into houses. Connection pools outlive a reload.
+type builder struct {
+	catalog *catalog.Catalog
+	local   http.RoundTripper
+
+	mu    sync.Mutex
+	pools map[time.Duration]*http.Transport // by connect timeout
+}
+
+// house builds the rooms of one configuration.
+func (b *builder) house(cfg *config.Config) (*pipeline.House, error) {
+	limits := upstream.DefaultLimits()
+	limits.EventBytes = int(cfg.Limits.Event)
+	h := &pipeline.House{
+		Hash: cfg.Hash(), Targets: map[string]*upstream.Target{},
+		Routes: &route.Table{Targets: map[string]*route.Target{}, Models: map[string]route.Model{}},
+		Limits: pipeline.Limits{JSON: rawjson.Limits{Depth: cfg.Limits.JSONDepth}, Upstream: limits},
+	}
+	for i := range cfg.Targets {
+		t := &cfg.Targets[i]
+		price, err := b.pricing(t)
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+		call, err := b.target(t, price)
+		if err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+		h.Targets[t.Name] = call
+		h.Routes.Targets[t.Name] = b.choice(t, price)
+	}
+	for _, m := range cfg.Models {
+		h.Routes.Models[m.Name] = route.Model{Name: m.Name, Plan: m.Plan}
+	}
+	return h, nil
+}
+
+// choice is the target as a decision sees it.
+func (b *builder) choice(t *config.Target, price *pricing) *route.Target {
+	return &route.Target{
+		Name: t.Name, Abilities: b.abilities(t), Assumed: !price.inCatalog,
+		Context: b.catalog.ContextWindow(t.Provider, t.Model),
+		Classes: t.Classes, AllClasses: len(t.Classes) == 0 && t.Loopback(),
+		Expect: func(tokens money.Tokens) money.Cost { return price.bill(tokens, 0) },
+	}
+}
+
+// abilities are the provider's, corrected by the target's own words.
+func (b *builder) abilities(t *config.Target) llm.Ability {
+	provider, ok := b.catalog.Provider(t.Provider)
+	var can llm.Ability
+	if ok {
+		can = named(provider.Does.Surfaces) | named(provider.Does.Abilities)
+	}
+	return (can | named(t.Abilities.Add)) &^ named(t.Abilities.Remove)
+}
+
+func named(names []string) (set llm.Ability) {
+	for _, name := range names {
+		bit, _ := llm.AbilityNamed(name)
+		set |= bit
+	}
+	return set
+}
+
+// target is the target as a call needs it.
+func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, error) {
+	codec, ok := dialect.ByName(t.Dialect)
+	if !ok {
+		return nil, fmt.Errorf("nothing here speaks the dialect %q", t.Dialect)
+	}
+	provider, _ := b.catalog.Provider(t.Provider)
+	out := &upstream.Target{
+		Name: t.Name, Provider: t.Provider, Model: t.Model, Codec: codec,
+		Options:  dialect.Options{Model: t.Model, ToolsByGrammar: b.abilities(t)&(llm.CanTools|llm.CanToolsByGrammar) == llm.CanToolsByGrammar},
+		Timeouts: upstream.Timeouts(t.Timeouts),
+		Attempts: t.Retry.Attempts, Bill: price.bill,
+	}
+	if provider != nil {
+		out.Options.AskUsage = provider.API.StreamUsage
+	}
+	if t.Provider == config.LocalProvider {
+		out.Endpoint, out.Transport = upstream.Endpoint{Base: localBase}, b.local
+		return out, nil
+	}
+	base, err := url.Parse(t.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	out.Endpoint = upstream.Endpoint{Base: base, Header: http.Header{}}
+	out.Transport = b.pool(t.Timeouts.Connect)
+	return out, credentials(out.Endpoint.Header, t, provider)
+}
+
+func (b *builder) pool(connect time.Duration) *http.Transport {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	pool, ok := b.pools[connect]
+	if !ok {
+		pool = upstream.NewTransport(connect)
+		b.pools[connect] = pool
+	}
+	return pool
+}
+
+// close ends idle connections.
+func (b *builder) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, pool := range b.pools {
+		pool.CloseIdleConnections()
+	}
+}
+
+// credentials puts the key and the configured headers into a header.
+func credentials(h http.Header, t *config.Target, p *catalog.Provider) error {
+	key, err := t.Key.Reveal()
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	if key != "" {
+		switch form := authForm(p); form {
+		case "x-api-key", "api-key", "x-goog-api-key":
+			h.Set(form, key)
+		default:
+			h.Set("Authorization", "Bearer "+key)
+		}
+	}
+	for _, header := range t.Headers {
+		value, err := header.Value.Reveal()
+		if err != nil {
+			return fmt.Errorf("headers: %s: %w", header.Name, err)
+		}
+		h.Set(header.Name, value)
+	}
+	return nil
+}
+
+func authForm(p *catalog.Provider) string {
+	if p == nil {
+		return ""
+	}
+	return p.API.Auth
+}
+
+// pricing prices what one target used. Prices have dates and hours, so the row is
+// looked up again once a minute.
+type pricing struct {
+	catalog         *catalog.Catalog
+	provider, model string
+	inCatalog       bool
+	fixed           *catalog.Price // the target's own price, or that it is free
+	gpu             *config.GPU
+	bills           bool // the provider charges by use
+	current         atomic.Pointer[pricedUntil]
+}
+
+type pricedUntil struct {
+	until time.Time
+	price *catalog.Price // nil: not known
+}
+
+func (b *builder) pricing(t *config.Target) (*pricing, error) {
+	p := &pricing{catalog: b.catalog, provider: t.Provider, model: t.Model, gpu: t.GPU}
+	if provider, ok := b.catalog.Provider(t.Provider); ok {
+		p.bills = provider.Kind.Bills()
+	} else {
+		p.bills = true
+	}
+	_, p.inCatalog = b.catalog.Price(t.Provider, t.Model, time.Now())
+	switch {
+	case t.Price != nil:
+		price, err := catalog.Override(t.Price.Rates(), t.Provider, t.Model)
+		if err != nil {
+			return nil, err
+		}
+		p.fixed = price
+	case !p.bills:
+		p.fixed = catalog.Free(t.Provider, t.Model)
+	}
+	return p, nil
+}
+
+const repriceAfter = time.Minute
+
+// now is the price that counts at this moment, nil when there is none.
+func (p *pricing) now() *catalog.Price {
+	if p.fixed != nil {
+		return p.fixed
+	}
+	now := time.Now()
+	if c := p.current.Load(); c != nil && now.Before(c.until) {
+		return c.price
+	}
+	price, _ := p.catalog.Price(p.provider, p.model, now)
+	p.current.Store(&pricedUntil{now.Add(repriceAfter), price})
+	return price
+}
+
+// bill prices tokens, or time where the target runs on GPUs that are paid by the
+// hour.
+func (p *pricing) bill(tokens money.Tokens, elapsed time.Duration) money.Cost {
+	if p.gpu != nil {
+		return catalog.GPUCost(p.gpu.USDPerHour, max(p.gpu.Count, 1), elapsed)
+	}
+	price := p.now()
+	if price == nil {
+		return money.Cost{State: money.Unknown}
+	}
+	return price.Cost(tokens)
+}
+
+// published is the price in USD per million tokens, "" where it is not known.
+func (p *pricing) published() (input, output string) {
+	price := p.now()
+	if price == nil || p.gpu != nil {
+		return "", ""
+	}
+	in, out, inOK, outOK := price.PerMillion()
+	if inOK {
+		input = in.String()
+	}
+	if outOK {
+		output = out.String()
+	}
+	return input, output
+}

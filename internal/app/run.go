@@ -1,0 +1,105 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Started is what a start has to tell.
+type Started struct {
+	URL string // that clients on this machine can use
+}
+
+// Run serves until ctx ends, then stops in order: no new requests, answers under
+// way within the drain time, the engine, and last what is left to record. ready is
+// called once the port is open.
+func (a *App) Run(ctx context.Context, ready func(Started)) error {
+	listener, err := listen(ctx, a.opt.Config.Listen)
+	if err != nil {
+		return err
+	}
+	url := "http://" + reachable(listener.Addr())
+	if err := writeControl(a.opt.Config.Data, Control{URL: url, Token: a.control, PID: os.Getpid()}); err != nil {
+		return errors.Join(fmt.Errorf("leaving the address in the data folder: %w", err), listener.Close())
+	}
+	defer removeControl(a.opt.Config.Data, a.control)
+
+	// Rooms outlive the requests that use them: they stop when serving has.
+	rooms, stopRooms := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRooms()
+	var group errgroup.Group
+	group.Go(func() error { return a.ledger.Run(rooms) })
+	if a.engine != nil {
+		group.Go(func() error { return a.engine.Run(rooms) })
+	}
+	if ready != nil {
+		ready(Started{URL: url})
+	}
+	err = a.serve(ctx, listener)
+	stopRooms()
+	return errors.Join(err, group.Wait())
+}
+
+func (a *App) serve(ctx context.Context, listener net.Listener) error {
+	limits := &a.opt.Config.Limits
+	// Requests live on while the server drains; their context ends with this one.
+	base, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	srv := &http.Server{
+		Handler:           a.server,
+		ReadHeaderTimeout: limits.HeaderTimeout,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    int(limits.Header),
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	a.log.Info("stopping: answers under way may end", "within", limits.Drain)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), limits.Drain)
+	defer cancel()
+	err := srv.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.Warn("answers were still under way after the drain time: they are cut")
+		cut(errors.New("the server is stopping"))
+		err = srv.Close()
+	}
+	<-failed
+	return err
+}
+
+// listen opens the port; a port in use is the mistake that people make most.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", addr)
+	if err == nil {
+		return l, nil
+	}
+	if strings.Contains(err.Error(), "address already in use") || strings.Contains(err.Error(), "Only one usage") {
+		return nil, fmt.Errorf("%s is in use: stop what listens there, or choose another address with --listen or `listen:` in fairlead.yaml: %w", addr, err)
+	}
+	return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)
+}
+
+// reachable is an address that this machine can connect to.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/fairlead/fairlead/internal/catalog"
+	"github.com/fairlead/fairlead/internal/money"
+)
+
+// Prices of Anthropic's that the imported file has no place for, from
+// https://platform.claude.com/docs/en/about-claude/pricing (seen 2026-08): writing
+// to the one-hour cache costs twice the plain input, web searches 10 USD a thousand.
+const (
+	hourCacheFactor = 2
+	searchesPrice   = "10"
+)
+
+// imageModels of Google's bill text and images apart, where the imported file has
+// only the price of images; from https://ai.google.dev/gemini-api/docs/pricing
+// (seen 2026-08), in USD per million output tokens.
+var imageModels = map[string]struct{ text, image string }{
+	"gemini-2.5-flash-image":         {"2.5", "30"},
+	"gemini-3-pro-image-preview":     {"12", "120"},
+	"gemini-3.1-flash-image-preview": {"3", "60"},
+}
+
+// more are rows of models that came after the imported file; from the provider's
+// announcements, named in each.
+var more = []catalog.Row{
+	{
+		Provider: "aws", Model: "openai.gpt-5.6-luna", Match: "^openai.gpt-5.6-luna | ~us.openai.gpt-5.6-luna",
+		Rates:  catalog.Rates{Input: "1.1", CacheRead: "0.11", CacheWrite: "1.375", Output: "6.6"},
+		Source: "https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-openai-gpt-56-luna.html", Date: "2026-10",
+	},
+	{
+		Provider: "aws", Model: "openai.gpt-5.6-luna", Since: "2026-07-30",
+		Rates: catalog.Rates{
+			Input: "0.22 >272000:0.44", CacheRead: "0.022 >272000:0.044",
+			CacheWrite: "0.275 >272000:0.55", Output: "1.32 >272000:1.98",
+		},
+		Source: "https://aws.amazon.com/about-aws/whats-new/2026/07/openai-gpt-terra-luna-pricing-bedrock/", Date: "2026-10",
+	},
+}
+
+func supplement(rows []catalog.Row) ([]catalog.Row, error) {
+	for i := range rows {
+		r := &rows[i]
+		if r.Provider == "google" {
+			if price, ok := imageModels[r.Model]; ok {
+				r.Output, r.ImageOutput = price.text, price.image
+			}
+		}
+		if r.Provider != "anthropic" {
+			continue
+		}
+		r.Searches = searchesPrice
+		if r.CacheWrite == "" || r.CacheWrite1h != "" {
+			continue
+		}
+		text, err := times(r.Input, hourCacheFactor)
+		if err != nil {
+			return nil, err
+		}
+		r.CacheWrite1h = text
+	}
+	return append(rows, more...), nil
+}
+
+// times multiplies every price of a rate: "3 >200000:6" by 2 is "6 >200000:12".
+func times(rate string, n int64) (string, error) {
+	fields := strings.Fields(rate)
+	for i, f := range fields {
+		above, price := "", f
+		if at := strings.IndexByte(f, ':'); at >= 0 {
+			above, price = f[:at+1], f[at+1:]
+		}
+		amount, err := money.Parse(price)
+		if err != nil {
+			return "", err
+		}
+		fields[i] = above + amount.Mul(n).String()
+	}
+	return strings.Join(fields, " "), nil
+}

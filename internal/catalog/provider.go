@@ -1,0 +1,160 @@
+package catalog
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Provider is one brand, as its file in providers/ says. Everything in it is a
+// default that a target's own configuration may override.
+type Provider struct {
+	ID      string   `toml:"id"`
+	Name    string   `toml:"name"`
+	Aliases []string `toml:"aliases"`
+	Kind    Kind     `toml:"kind"`
+
+	API    API    `toml:"api"`
+	Does   Does   `toml:"does"`
+	Prices Prices `toml:"prices"`
+
+	// Source is the publisher's page that the facts come from, Date when they were
+	// taken from it (YYYY-MM).
+	Source string `toml:"source"`
+	Date   string `toml:"date"`
+}
+
+// Kind says who runs the machine.
+type Kind string
+
+// The kinds. Hosted providers bill by token; self-hosted and local targets cost
+// nothing, or by time where the target names its gpu; serverless bill by time.
+const (
+	Hosted     Kind = "hosted"
+	SelfHosted Kind = "self-hosted"
+	Serverless Kind = "serverless"
+	Local      Kind = "local"
+)
+
+// Bills reports whether the provider charges by use, so that a missing price means
+// unknown and not free.
+func (k Kind) Bills() bool { return k == Hosted || k == Serverless }
+
+// API is how the provider is reached.
+type API struct {
+	// Dialect is what it speaks by default, e.g. "openai-chat".
+	Dialect string `toml:"dialect"`
+	// BaseURL is used when a target names none; empty means that the target must.
+	BaseURL string `toml:"base_url"`
+	// BasePath is put behind the base URL (Ollama and TGI are named bare: "/v1").
+	BasePath string `toml:"base_path"`
+	// Auth is the form of the key: "bearer", "x-api-key", "api-key",
+	// "x-goog-api-key", "aws-sigv4", "google-adc", or "none" where a key is optional and
+	// then sent as a bearer.
+	Auth string `toml:"auth"`
+	// KeyEnv are environment variables that usually hold the key, the best first.
+	KeyEnv []string `toml:"key_env"`
+	// Ports are where a local server listens by default, for discovery.
+	Ports []int `toml:"ports"`
+	// StreamUsage says that stream_options.include_usage is understood.
+	StreamUsage bool `toml:"stream_usage"`
+}
+
+// Does is what the provider can do by default, in the words of llm.Ability.
+type Does struct {
+	// Surfaces are among "chat", "completions" and "embeddings".
+	Surfaces []string `toml:"surfaces"`
+	// Abilities are among the names of llm.Ability, e.g. "stream", "tools", "json_schema".
+	Abilities []string `toml:"abilities"`
+	// Models says that GET …/models lists what there is.
+	Models bool `toml:"models"`
+}
+
+// Prices says how usage and prices of the provider are found.
+type Prices struct {
+	// Match are further provider names that mean this one, for bills of others.
+	Match string `toml:"match"`
+	// From are providers whose rows are used for a model that has none here.
+	From []string `toml:"from"`
+	// Flavors maps the name of an API flavour to the file in flavors/ that reads it.
+	Flavors map[string]string `toml:"flavors"`
+
+	match Match
+}
+
+// HomeURL is BaseURL with BasePath behind it. base replaces the default when it is
+// not empty; a base that already ends in the path is left as it is.
+func (a API) HomeURL(base string) string {
+	if base == "" {
+		base = a.BaseURL
+	}
+	base = strings.TrimRight(base, "/")
+	if base == "" || strings.HasSuffix(base, a.BasePath) {
+		return base
+	}
+	return base + a.BasePath
+}
+
+func parseProvider(file string, text []byte) (*Provider, error) {
+	p := &Provider{}
+	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
+	if err := dec.Decode(p); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if err := p.validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if p.ID+".toml" != file {
+		return nil, fmt.Errorf("%s: id is %q: name the file after the id", file, p.ID)
+	}
+	m, err := ParseMatch(p.Prices.Match)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	p.Prices.match = m
+	return p, nil
+}
+
+func (p *Provider) validate() error {
+	for _, f := range []struct{ name, value string }{
+		{"id", p.ID}, {"name", p.Name}, {"kind", string(p.Kind)}, {"api.dialect", p.API.Dialect},
+		{"api.auth", p.API.Auth}, {"source", p.Source}, {"date", p.Date},
+	} {
+		if f.value == "" {
+			return fmt.Errorf("%s is missing", f.name)
+		}
+	}
+	if !slices.Contains([]Kind{Hosted, SelfHosted, Serverless, Local}, p.Kind) {
+		return fmt.Errorf("kind %q: it is hosted, self-hosted, serverless or local", p.Kind)
+	}
+	if len(p.Does.Surfaces) == 0 {
+		return fmt.Errorf("does.surfaces is missing")
+	}
+	if err := checkURL(p.Source); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if p.API.BaseURL == "" {
+		return nil
+	}
+	if err := checkURL(p.API.BaseURL); err != nil {
+		return fmt.Errorf("api.base_url: %w", err)
+	}
+	return nil
+}
+
+// checkURL wants https, or plain http on this machine.
+func checkURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil {
+		return err
+	}
+	local := u.Hostname() == "127.0.0.1" || u.Hostname() == "localhost" || u.Hostname() == "::1"
+	if u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && local) {
+		return fmt.Errorf("%q is neither https nor on this machine", s)
+	}
+	return nil
+}

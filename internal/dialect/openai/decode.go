@@ -1,0 +1,291 @@
+package openai
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
+)
+
+// Decode checks a client's body and reads from it what the house needs. The body
+// is kept, not copied: the caller must not change it afterwards. Errors are
+// *llm.Error of kind Invalid that name the field.
+func Decode(surface llm.Surface, body []byte, limits rawjson.Limits) (*llm.Request, error) {
+	doc, err := rawjson.Check(body, limits)
+	if err != nil {
+		return nil, badJSON(err)
+	}
+	if doc.Root().Kind() != rawjson.Object {
+		return nil, invalid("", "the body must be a JSON object")
+	}
+	req := &llm.Request{Surface: surface, Dialect: Name, Body: body, Doc: doc, Needs: surface.Needed()}
+	if err := checkKinds(surface, &doc); err != nil {
+		return nil, err
+	}
+	if req.Model, err = model(&doc); err != nil {
+		return nil, err
+	}
+	if err := readCommon(req); err != nil {
+		return nil, err
+	}
+	switch surface {
+	case llm.Chat:
+		err = readChat(req)
+	case llm.Completions:
+		err = readCompletions(req)
+	case llm.Embeddings:
+		err = readEmbeddings(req)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return req, readMetadata(req)
+}
+
+func badJSON(err error) error {
+	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_json", Err: err}
+	switch {
+	case errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, rawjson.ErrDepth):
+		e.Message = "the body was refused: " + err.Error()
+	default:
+		e.Message = "the body is not valid JSON: " + err.Error()
+	}
+	return e
+}
+
+func invalid(param, message string) error {
+	return &llm.Error{Kind: llm.Invalid, Param: param, Message: message}
+}
+
+func checkKinds(surface llm.Surface, doc *rawjson.Doc) error {
+	known := fieldKinds[surface]
+	for name, value := range doc.Fields() {
+		want, ok := known[name]
+		if !ok || value.Kind() == rawjson.Null || slices.Contains(want, value.Kind()) {
+			continue
+		}
+		return &llm.Error{Kind: llm.Invalid, Param: name, Code: "invalid_type",
+			Message: fmt.Sprintf("%s must be %s, got %s", name, want, value.Kind())}
+	}
+	return nil
+}
+
+func (k kinds) String() string {
+	names := make([]string, len(k))
+	for i, kind := range k {
+		names[i] = kind.String()
+	}
+	return strings.Join(names, " or ")
+}
+
+func model(doc *rawjson.Doc) (string, error) {
+	v, ok := doc.Get("model")
+	name, isStr := v.Str()
+	switch {
+	case !ok || !isStr || name == "":
+		return "", &llm.Error{Kind: llm.Invalid, Param: "model", Code: "missing_required_parameter",
+			Message: "model is missing; GET /v1/models lists what can be asked for"}
+	case len(name) > 256:
+		return "", invalid("model", "model must be at most 256 bytes long")
+	}
+	return name, nil
+}
+
+// readCommon reads the fields that chat and completions share.
+func readCommon(req *llm.Request) error {
+	doc := &req.Doc
+	if v, ok := doc.Get("stream"); ok {
+		req.Stream, _ = v.Bool()
+	}
+	if req.Stream && req.Surface != llm.Embeddings {
+		req.Needs |= llm.CanStream
+	}
+	if v, ok := doc.Get("stream_options"); ok {
+		usage, _ := v.Get("include_usage")
+		req.StreamUsage, _ = usage.Bool()
+	}
+	for _, name := range [...]string{"max_tokens", "max_completion_tokens"} {
+		v, ok := doc.Get(name)
+		if !ok || v.Kind() == rawjson.Null {
+			continue
+		}
+		n, isInt := v.Int()
+		if !isInt || n < 0 {
+			return invalid(name, name+" must be a whole number, 0 or more")
+		}
+		req.MaxTokens = n
+	}
+	if v, ok := doc.Get("n"); ok && v.Kind() == rawjson.Number {
+		n, isInt := v.Int()
+		if !isInt || n < 1 || n > maxChoices {
+			return invalid("n", fmt.Sprintf("n must be a whole number from 1 to %d", maxChoices))
+		}
+		if n > 1 {
+			req.Needs |= llm.CanManyChoices
+		}
+	}
+	return nil
+}
+
+func readCompletions(req *llm.Request) error {
+	if v, ok := req.Doc.Get("logprobs"); ok && v.Kind() == rawjson.Number {
+		req.Needs |= llm.CanLogprobs
+	}
+	return requireInput(req)
+}
+
+func readEmbeddings(req *llm.Request) error {
+	req.Stream = false
+	if v, ok := req.Doc.Get("encoding_format"); ok && v.Kind() == rawjson.String {
+		if format, _ := v.Str(); format != "float" && format != "base64" {
+			return invalid("encoding_format", `encoding_format must be "float" or "base64"`)
+		}
+	}
+	return requireInput(req)
+}
+
+func requireInput(req *llm.Request) error {
+	name := requiredField[req.Surface]
+	v, ok := req.Doc.Get(name)
+	if !ok || v.Kind() == rawjson.Null {
+		return &llm.Error{Kind: llm.Invalid, Param: name, Code: "missing_required_parameter", Message: name + " is missing"}
+	}
+	if v.Kind() == rawjson.Array && isEmpty(v) {
+		return invalid(name, name+" must not be empty")
+	}
+	return nil
+}
+
+func isEmpty(array rawjson.Value) bool {
+	for range array.Items() {
+		return false
+	}
+	return true
+}
+
+func readChat(req *llm.Request) error {
+	if err := requireInput(req); err != nil {
+		return err
+	}
+	messages, _ := req.Doc.Get("messages")
+	i := 0
+	for m := range messages.Items() {
+		if err := readMessage(req, m, i); err != nil {
+			return err
+		}
+		i++
+	}
+	if err := readTools(req); err != nil {
+		return err
+	}
+	if v, ok := req.Doc.Get("logprobs"); ok {
+		if on, _ := v.Bool(); on {
+			req.Needs |= llm.CanLogprobs
+		}
+	}
+	return readResponseFormat(req)
+}
+
+func readMessage(req *llm.Request, m rawjson.Value, i int) error {
+	at := func(field string) string { return fmt.Sprintf("messages[%d]%s", i, field) }
+	if m.Kind() != rawjson.Object {
+		return invalid(at(""), at("")+" must be an object, got "+m.Kind().String())
+	}
+	role, _ := m.Get("role")
+	if role.Kind() != rawjson.String {
+		return invalid(at(".role"), at(".role")+" must be a string such as \"user\"")
+	}
+	content, ok := m.Get("content")
+	if !ok {
+		return nil
+	}
+	switch content.Kind() {
+	case rawjson.String, rawjson.Null:
+		return nil
+	case rawjson.Array:
+	default:
+		return invalid(at(".content"), at(".content")+" must be a string or an array of parts, got "+content.Kind().String())
+	}
+	for part := range content.Items() {
+		kind, _ := part.Get("type")
+		switch name, _ := kind.Str(); name {
+		case "":
+			return invalid(at(".content"), at(".content")+": every part needs a type such as \"text\"")
+		case "image_url":
+			req.Needs |= llm.CanVision
+		case "input_audio":
+			req.Needs |= llm.CanAudio
+		}
+	}
+	return nil
+}
+
+func readTools(req *llm.Request) error {
+	tools, ok := req.Doc.Get("tools")
+	if !ok || tools.Kind() != rawjson.Array {
+		return nil
+	}
+	n := 0
+	for tool := range tools.Items() {
+		if kind, _ := tool.Get("type"); kind.Kind() != rawjson.String {
+			return invalid(fmt.Sprintf("tools[%d].type", n), fmt.Sprintf("tools[%d].type must be a string such as \"function\"", n))
+		}
+		n++
+	}
+	choice, _ := req.Doc.Get("tool_choice")
+	if name, _ := choice.Str(); n > 0 && name != "none" {
+		req.Needs |= llm.CanTools
+	}
+	return nil
+}
+
+func readResponseFormat(req *llm.Request) error {
+	format, ok := req.Doc.Get("response_format")
+	if !ok || format.Kind() != rawjson.Object {
+		return nil
+	}
+	kind, _ := format.Get("type")
+	switch name, isStr := kind.Str(); {
+	case !isStr:
+		return invalid("response_format.type", "response_format.type must be a string")
+	case name == "json_schema":
+		if schema, _ := format.Path("json_schema", "schema"); schema.Kind() != rawjson.Object {
+			return invalid("response_format.json_schema.schema", "response_format.json_schema.schema must be a JSON Schema object")
+		}
+		req.Needs |= llm.CanSchema
+	case name == "json_object":
+		req.Needs |= llm.CanJSON
+	}
+	return nil
+}
+
+const metadataPrefix = "fairlead_"
+
+// readMetadata takes the tags that a client put into the metadata object, for
+// SDKs where a header is hard to reach.
+func readMetadata(req *llm.Request) error {
+	metadata, ok := req.Doc.Get("metadata")
+	if !ok || metadata.Kind() != rawjson.Object {
+		return nil
+	}
+	for name, value := range metadata.Fields() {
+		tag, ours := strings.CutPrefix(name, metadataPrefix)
+		if !ours {
+			continue
+		}
+		text, isStr := value.Str()
+		if !isStr {
+			return invalid("metadata."+name, "metadata."+name+" must be a string")
+		}
+		if err := req.Tags.Set(strings.ReplaceAll(tag, "_", "-"), text); err != nil {
+			e := llm.AsError(err)
+			e.Message = "metadata." + name + ": " + e.Message
+			e.Param = "metadata." + name
+			return e
+		}
+	}
+	return nil
+}

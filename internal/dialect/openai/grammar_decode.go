@@ -1,0 +1,348 @@
+package openai
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
+	"github.com/fairlead/fairlead/internal/sse"
+)
+
+// grammarCall turns the stream of one JSON object per choice back into tool-call
+// or content deltas. Argument pieces go on as they come.
+type grammarCall struct {
+	choices map[int64]*grammarChoice // bounded by maxChoices
+}
+
+func (g *grammarCall) choice(i int64) *grammarChoice {
+	c, ok := g.choices[i]
+	if !ok {
+		c = new(grammarChoice)
+		if g.choices == nil {
+			g.choices = make(map[int64]*grammarChoice)
+		}
+		if len(g.choices) < maxChoices {
+			g.choices[i] = c
+		}
+	}
+	return c
+}
+
+// rewrite replaces the choices of one chunk. A chunk that turns out to carry
+// nothing yet has no bytes.
+func (g *grammarCall) rewrite(doc *rawjson.Doc, out *llm.Event) {
+	choices, _ := doc.Get("choices")
+	if isEmpty(choices) {
+		return
+	}
+	id, _ := doc.Get("id")
+	answerID, _ := id.Str()
+	var marks llm.Mark
+	list := []byte{'['}
+	for choice := range choices.Items() {
+		if len(list) > 1 {
+			list = append(list, ',')
+		}
+		var m llm.Mark
+		list, m = g.rewriteChoice(list, choice, answerID)
+		marks |= m
+	}
+	out.Marks = out.Marks&^(llm.MarkContent|llm.MarkTool) | marks
+	if out.Marks&(llm.MarkStart|llm.MarkContent|llm.MarkTool|llm.MarkReasoning|llm.MarkStop|llm.MarkUsage) == 0 {
+		out.Raw = nil
+		return
+	}
+	edit := doc.Edit()
+	edit.Set(append(list, ']'), "choices")
+	data, err := edit.Apply()
+	if err != nil {
+		return // the chunk was read from the same bytes: cannot happen, and the original stands
+	}
+	out.Raw = sse.Append(nil, "", data)
+}
+
+func (g *grammarCall) rewriteChoice(list []byte, choice rawjson.Value, answerID string) ([]byte, llm.Mark) {
+	index, _ := choice.Get("index")
+	i, _ := index.Int()
+	c := g.choice(i)
+	content, _ := choice.Path("delta", "content")
+	text, _ := content.Str()
+	piece := c.feed(text)
+	reason, _ := choice.Get("finish_reason")
+	if reason.Kind() == rawjson.String && c.mode == modePrefix {
+		piece.content, c.mode = c.take(), modeText // the model never came to the point: what it said is all there is
+	}
+
+	list = append(strconv.AppendInt(append(list, `{"index":`...), i, 10), `,"delta":{`...)
+	sep := ""
+	if role, ok := choice.Path("delta", "role"); ok {
+		list = append(append(list, `"role":`...), role.Raw()...)
+		sep = ","
+	}
+	var marks llm.Mark
+	switch {
+	case piece.begins:
+		list = appendCall(append(list, sep+`"tool_calls":[`...), callID(answerID, i), c.name, piece.arguments, true)
+		list = append(list, ']')
+		marks = llm.MarkTool
+	case piece.arguments != "":
+		list = append(list, sep+`"tool_calls":[{"index":0,"function":{"arguments":`...)
+		list = append(rawjson.AppendString(list, piece.arguments), `}}]`...)
+		marks = llm.MarkTool
+	case piece.content != "":
+		list = rawjson.AppendString(append(list, sep+`"content":`...), piece.content)
+		marks = llm.MarkContent
+	}
+	list = append(list, `},"logprobs":null,"finish_reason":`...)
+	return append(appendReason(list, reason, c), '}'), marks
+}
+
+func appendReason(list []byte, reason rawjson.Value, c *grammarChoice) []byte {
+	if c.isCall() && equals(reason, "stop") {
+		return append(list, `"tool_calls"`...)
+	}
+	if reason.Kind() != rawjson.String {
+		return append(list, "null"...)
+	}
+	return append(list, reason.Raw()...)
+}
+
+func appendCall(list []byte, id, name, arguments string, indexed bool) []byte {
+	list = append(list, '{')
+	if indexed {
+		list = append(list, `"index":0,`...)
+	}
+	list = rawjson.AppendString(append(list, `"id":`...), id)
+	list = rawjson.AppendString(append(list, `,"type":"function","function":{"name":`...), name)
+	list = rawjson.AppendString(append(list, `,"arguments":`...), arguments)
+	return append(list, `}}`...)
+}
+
+// callID derives the call's id from the answer's, so that decoding stays pure.
+func callID(answerID string, choice int64) string {
+	return "call_" + strings.TrimPrefix(answerID, "chatcmpl-") + "_" + strconv.FormatInt(choice, 10)
+}
+
+// answerByGrammar turns a plain answer back.
+func answerByGrammar(doc *rawjson.Doc) ([]byte, error) {
+	choices, _ := doc.Get("choices")
+	id, _ := doc.Get("id")
+	answerID, _ := id.Str()
+	list := []byte{'['}
+	for choice := range choices.Items() {
+		if len(list) > 1 {
+			list = append(list, ',')
+		}
+		index, _ := choice.Get("index")
+		i, _ := index.Int()
+		content, _ := choice.Path("message", "content")
+		text, _ := content.Str()
+		c := new(grammarChoice)
+		piece := c.feed(text)
+		if c.mode == modePrefix {
+			piece.content = c.take()
+		}
+		list = append(strconv.AppendInt(append(list, `{"index":`...), i, 10), `,"message":{"role":"assistant","content":`...)
+		if c.isCall() {
+			list = appendCall(append(list, `null,"tool_calls":[`...), callID(answerID, i), c.name, piece.arguments, false)
+			list = append(list, ']')
+		} else {
+			list = rawjson.AppendString(list, piece.content)
+		}
+		reason, _ := choice.Get("finish_reason")
+		list = append(appendReason(append(list, `,"refusal":null},"logprobs":null,"finish_reason":`...), reason, c), '}')
+	}
+	edit := doc.Edit()
+	edit.Set(append(list, ']'), "choices")
+	return edit.Apply()
+}
+
+// The modes of a grammarChoice.
+const (
+	modePrefix    = iota // before it is known what comes
+	modeArguments        // inside the value of "arguments"
+	modeContent          // inside the string of "content"
+	modeText             // the model did not obey the grammar: its words as they are
+	modeDone
+)
+
+// grammarChoice reads one choice's JSON object piece by piece.
+type grammarChoice struct {
+	mode   int
+	call   bool
+	name   string
+	held   []byte // bytes that cannot be judged yet
+	depth  int
+	inText bool
+	escape bool
+}
+
+// piece is what came out of some text.
+type piece struct {
+	begins    bool // the call's name is known since this piece
+	arguments string
+	content   string
+}
+
+// maxPrefix bounds what is held before the object shows what it is.
+const maxPrefix = 4096
+
+func (c *grammarChoice) isCall() bool { return c.call }
+
+func (c *grammarChoice) take() string {
+	s := string(c.held)
+	c.held = nil
+	return s
+}
+
+func (c *grammarChoice) feed(text string) (out piece) {
+	c.held = append(c.held, text...)
+	if c.mode == modePrefix {
+		c.readPrefix(&out)
+	}
+	switch c.mode {
+	case modeArguments:
+		out.arguments = c.readArguments()
+	case modeContent:
+		out.content = c.readContent()
+	case modeText:
+		out.content = c.take()
+	case modeDone:
+		c.held = nil
+	}
+	return out
+}
+
+// readPrefix looks for {"content":" or {"name":"…","arguments": at the start.
+func (c *grammarChoice) readPrefix(out *piece) {
+	rest := c.held
+	match := func(token string) bool {
+		rest = bytes.TrimLeft(rest, " \t\r\n")
+		after, ok := bytes.CutPrefix(rest, []byte(token))
+		if ok {
+			rest = after
+		}
+		return ok
+	}
+	if match("{") {
+		if match(`"content"`) && match(":") && match(`"`) {
+			c.mode, c.held = modeContent, rest
+			return
+		}
+		if match(`"name"`) && match(":") {
+			rest = bytes.TrimLeft(rest, " \t\r\n")
+			if name, n, ok := leadingString(rest); ok {
+				rest = rest[n:]
+				if match(",") && match(`"arguments"`) && match(":") {
+					c.mode, c.call, c.name, c.held = modeArguments, true, name, rest
+					out.begins = true
+					return
+				}
+			}
+		}
+	}
+	if trimmed := bytes.TrimLeft(c.held, " \t\r\n"); len(c.held) > maxPrefix || len(trimmed) > 0 && trimmed[0] != '{' {
+		c.mode = modeText
+	}
+}
+
+// leadingString reads a complete JSON string at the start of b.
+func leadingString(b []byte) (s string, n int, ok bool) {
+	if len(b) == 0 || b[0] != '"' {
+		return "", 0, false
+	}
+	for i := 1; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			v, found := rawjson.Lookup(b[:i+1])
+			s, ok = v.Str()
+			return s, i + 1, ok && found
+		}
+	}
+	return "", 0, false
+}
+
+// readArguments gives the bytes of the arguments that are there, up to the end of
+// their value.
+func (c *grammarChoice) readArguments() string {
+	if c.depth == 0 {
+		c.held = bytes.TrimLeft(c.held, " \t\r\n")
+	}
+	for i, b := range c.held {
+		switch {
+		case c.escape:
+			c.escape = false
+		case c.inText && b == '\\':
+			c.escape = true
+		case b == '"':
+			c.inText = !c.inText
+		case c.inText:
+		case b == '{' || b == '[':
+			c.depth++
+		case b == '}' || b == ']':
+			c.depth--
+			if c.depth == 0 {
+				c.mode = modeDone
+				s := string(c.held[:i+1])
+				c.held = nil
+				return s
+			}
+		}
+	}
+	return c.take()
+}
+
+// readContent gives the unescaped text that is complete, and holds an escape
+// sequence that is not.
+func (c *grammarChoice) readContent() string {
+	end, i := -1, 0
+	for i < len(c.held) && end < 0 {
+		switch c.held[i] {
+		case '"':
+			end = i
+		case '\\':
+			n := escapeLength(c.held[i:])
+			if n == 0 {
+				return c.cutContent(i)
+			}
+			i += n
+		default:
+			i++
+		}
+	}
+	if end >= 0 {
+		c.mode = modeDone
+		return c.cutContent(end)
+	}
+	return c.cutContent(i)
+}
+
+func (c *grammarChoice) cutContent(n int) string {
+	quoted := append(append([]byte{'"'}, c.held[:n]...), '"')
+	c.held = c.held[n:]
+	v, _ := rawjson.Lookup(quoted)
+	s, _ := v.Str()
+	return s
+}
+
+// escapeLength is the length of the escape sequence at the start of b, a surrogate
+// pair as one; 0 when it is not all there.
+func escapeLength(b []byte) int {
+	switch {
+	case len(b) < 2:
+		return 0
+	case b[1] != 'u':
+		return 2
+	case len(b) < 6:
+		return 0
+	case b[2]|0x20 != 'd' || !bytes.ContainsRune([]byte("89abAB"), rune(b[3])):
+		return 6
+	case len(b) < 12:
+		return 0
+	}
+	return 12
+}

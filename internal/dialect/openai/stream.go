@@ -1,0 +1,187 @@
+package openai
+
+import (
+	"bytes"
+
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
+	"github.com/fairlead/fairlead/internal/sse"
+)
+
+// chunkLimits bounds what an upstream may send in one chunk.
+var chunkLimits = rawjson.Limits{Depth: 64}
+
+// StreamDecoder reads the chunks of one streamed answer. It is used once, by one
+// goroutine.
+type StreamDecoder struct {
+	// keepUsage passes the chunk on that carries nothing but usage; a client that
+	// did not ask for it must not see it.
+	keepUsage bool
+	grammar   *grammarCall // set where tools run through a grammar
+
+	open     choiceSet // choices that began and have no stop reason yet
+	stopped  bool      // some choice has its stop reason
+	done     bool      // [DONE] came
+	answerID string
+}
+
+// NewStream starts the decoder of the answer to req.
+func NewStream(req *llm.Request, opt Options) *StreamDecoder {
+	d := &StreamDecoder{keepUsage: req.StreamUsage}
+	if useGrammar(req, opt) {
+		d.grammar = new(grammarCall)
+	}
+	return d
+}
+
+// Next turns one server-sent event into an llm.Event. The error is an *llm.Error:
+// what the upstream reported inside the stream, or that its bytes are unreadable.
+func (d *StreamDecoder) Next(ev sse.Event) (llm.Event, error) {
+	out := llm.Event{Raw: ev.Raw}
+	switch {
+	case ev.Comment:
+		out.Marks = llm.MarkComment
+		return out, nil
+	case isDone(ev.Data):
+		d.done = true
+		out.Marks = llm.MarkDone
+		return out, nil
+	}
+	doc, err := rawjson.Check(ev.Data, chunkLimits)
+	if err != nil || doc.Root().Kind() != rawjson.Object {
+		return out, &llm.Error{Kind: llm.Upstream, Message: "the upstream sent a chunk that is not a JSON object", Err: err}
+	}
+	if v, ok := doc.Get("error"); ok && v.Kind() != rawjson.Null || ev.Name == "error" {
+		return out, decodeStreamError(ev.Data)
+	}
+	choices, ok := doc.Get("choices")
+	if !ok || choices.Kind() != rawjson.Array || unknownName(ev.Name) {
+		out.Marks = llm.MarkUnknown
+		return out, nil
+	}
+	d.readChoices(choices, &out)
+	d.readUsage(&doc, &out)
+	if d.grammar != nil {
+		d.grammar.rewrite(&doc, &out)
+	}
+	if d.answerID == "" {
+		if id, ok := doc.Get("id"); ok {
+			d.answerID, _ = id.Str()
+			out.AnswerID = d.answerID
+		}
+	}
+	return out, nil
+}
+
+// Complete reports whether the answer has its stop reason: the bar for calling a
+// stream whole. A [DONE] without one is not enough.
+func (d *StreamDecoder) Complete() bool { return d.stopped && d.open.empty() }
+
+// End is the terminator, where the upstream forgot it.
+func (d *StreamDecoder) End() []byte {
+	if d.done {
+		return nil
+	}
+	return []byte("data: [DONE]\n\n")
+}
+
+func isDone(data []byte) bool { return string(bytes.TrimSpace(data)) == "[DONE]" }
+
+func unknownName(name string) bool { return name != "" && name != "message" }
+
+func (d *StreamDecoder) readChoices(choices rawjson.Value, out *llm.Event) {
+	for choice := range choices.Items() {
+		index, _ := choice.Get("index")
+		i, _ := index.Int()
+		d.open.add(i)
+		if text, ok := choice.Get("text"); ok { // completions
+			d.readText(text, llm.MarkContent, out)
+		}
+		if delta, ok := choice.Get("delta"); ok {
+			d.readDelta(delta, out)
+		}
+		if reason, _ := choice.Get("finish_reason"); reason.Kind() == rawjson.String {
+			out.Marks |= llm.MarkStop
+			out.StopReason, _ = reason.Str()
+			d.stopped = true
+			d.open.remove(i)
+		}
+	}
+}
+
+func (d *StreamDecoder) readDelta(delta rawjson.Value, out *llm.Event) {
+	for name, v := range delta.Fields() {
+		switch name {
+		case "role":
+			out.Marks |= llm.MarkStart
+		case "content", "refusal":
+			d.readText(v, llm.MarkContent, out)
+		case "reasoning_content", "reasoning":
+			d.readText(v, llm.MarkReasoning, out)
+		case "tool_calls", "function_call":
+			if v.Kind() != rawjson.Null {
+				out.Marks |= llm.MarkTool
+				out.TextBytes += len(v.Raw())
+			}
+		case "audio":
+			if v.Kind() == rawjson.Object {
+				out.Marks |= llm.MarkContent
+			}
+		}
+	}
+}
+
+// readText marks a text field. An empty one is what role chunks carry: it is not
+// yet an answer.
+func (d *StreamDecoder) readText(v rawjson.Value, mark llm.Mark, out *llm.Event) {
+	if v.Kind() != rawjson.String {
+		return
+	}
+	if n := len(v.Raw()) - len(`""`); n > 0 {
+		out.Marks |= mark
+		out.TextBytes += n
+	}
+}
+
+func (d *StreamDecoder) readUsage(doc *rawjson.Doc, out *llm.Event) {
+	usage, ok := doc.Get("usage")
+	if !ok || usage.Kind() != rawjson.Object {
+		return
+	}
+	tokens, err := Usage(usage)
+	if err != nil {
+		return // contradictory counts are as good as none: the bill is estimated
+	}
+	out.Marks |= llm.MarkUsage
+	out.Usage = tokens
+	if choices, _ := doc.Get("choices"); isEmpty(choices) {
+		out.Marks |= llm.MarkUsageOnly
+		if !d.keepUsage {
+			out.Raw = nil
+		}
+	}
+}
+
+// choiceSet holds the indexes of open choices: a bit each for the usual few, and
+// a bounded count of the rest.
+type choiceSet struct{ low, high uint64 }
+
+func (s *choiceSet) add(i int64) {
+	switch {
+	case i >= 0 && i < 64:
+		s.low |= 1 << i
+	case i >= 64 && i < maxChoices:
+		s.high |= 1 << (i - 64)
+	}
+}
+
+func (s *choiceSet) remove(i int64) {
+	switch {
+	case i >= 0 && i < 64:
+		s.low &^= 1 << i
+	case i >= 64 && i < maxChoices:
+		s.high &^= 1 << (i - 64)
+	}
+}
+
+func (s *choiceSet) empty() bool { return s.low == 0 && s.high == 0 }

@@ -1,0 +1,160 @@
+// Package pipeline is the hallway: one request's way through the rooms, in order,
+// and nothing else.
+//
+//	authenticate → accept → decide → call → check → record
+//
+// Each stage is a few lines that hand a value from one room to the next; what a
+// room does is written in the room. A body is read only for a caller who may ask,
+// so accept comes second. Whatever happens, an exchange that was accepted is
+// recorded. Start reading at Hall.Walk.
+package pipeline
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/fairlead/fairlead/internal/auth"
+	"github.com/fairlead/fairlead/internal/dialect"
+	"github.com/fairlead/fairlead/internal/exchange"
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
+	"github.com/fairlead/fairlead/internal/route"
+	"github.com/fairlead/fairlead/internal/upstream"
+)
+
+// Hall holds what every request passes through. It is immutable but for what its
+// funcs reach.
+type Hall struct {
+	// Authenticate turns a secret into its caller.
+	Authenticate func(secret string) (auth.Caller, error)
+	// House is the part that a reload replaces, taken once per request.
+	House func() *House
+	// Recordable says why nothing may be answered now, where a record is required.
+	Recordable func() error
+	// Record takes the row of a finished exchange; it must not block.
+	Record func(*exchange.Exchange)
+	// NewID gives an id that sorts by time.
+	NewID func(time.Time) string
+}
+
+// House is what one configuration makes of the rooms.
+type House struct {
+	Hash    string // of the configuration
+	Routes  *route.Table
+	Targets map[string]*upstream.Target
+	Limits  Limits
+}
+
+// Limits bound what one request may bring and fetch.
+type Limits struct {
+	JSON     rawjson.Limits
+	Upstream upstream.Limits
+}
+
+// Inbound is a request as it stands at the door.
+type Inbound struct {
+	Codec   *dialect.Codec
+	Surface llm.Surface
+	Secret  string
+	Header  http.Header
+	// Body reads the body, bounded; its error is an *llm.Error.
+	Body func() ([]byte, error)
+}
+
+// Passage is one request's state on its way.
+type Passage struct {
+	In    Inbound
+	ID    string
+	Start time.Time
+
+	House   *House
+	Caller  auth.Caller
+	Request *llm.Request
+	Plan    route.Plan
+	Call    *upstream.Call
+
+	firstByte time.Duration
+	overhead  time.Duration
+	bytes     int64 // of the answer
+	answerID  string
+	err       *llm.Error
+}
+
+// Enter opens the passage of one request.
+func (h *Hall) Enter(in Inbound) *Passage {
+	now := time.Now()
+	return &Passage{In: in, ID: h.NewID(now), Start: now, House: h.House()}
+}
+
+// Walk leads a request through the rooms. The sequence is the answer; its error is
+// an *llm.Error. When it ends, and however, the exchange is recorded.
+func (h *Hall) Walk(ctx context.Context, p *Passage) llm.Stream {
+	return func(yield func(llm.Event, error) bool) {
+		if err := h.authenticate(p); err != nil {
+			yield(llm.Event{}, err)
+			return
+		}
+		defer h.record(p)
+		for _, stage := range [...]func(*Passage) error{h.accept, h.decide} {
+			if err := stage(p); err != nil {
+				p.err = llm.AsError(err)
+				yield(llm.Event{}, p.err)
+				return
+			}
+		}
+		for ev, err := range h.call(ctx, p) {
+			p.note(ev, err)
+			if !yield(ev, err) {
+				p.left(err)
+				return
+			}
+		}
+	}
+}
+
+func (h *Hall) authenticate(p *Passage) (err error) {
+	p.Caller, err = h.Authenticate(p.In.Secret)
+	return err
+}
+
+// accept reads the request: its body, and the tags of its headers.
+func (h *Hall) accept(p *Passage) error {
+	if err := h.Recordable(); err != nil {
+		return err
+	}
+	body, err := p.In.Body()
+	if err != nil {
+		return err
+	}
+	req, err := p.In.Codec.Decode(p.In.Surface, body, p.House.Limits.JSON)
+	if err != nil {
+		return err
+	}
+	p.Request = req
+	return readTags(&req.Tags, p.In.Header)
+}
+
+func (h *Hall) decide(p *Passage) (err error) {
+	question, err := ask(p.Request)
+	if err != nil {
+		return err
+	}
+	p.Plan, err = p.House.Routes.Decide(question)
+	return err
+}
+
+func (h *Hall) call(ctx context.Context, p *Passage) llm.Stream {
+	targets := make([]*upstream.Target, len(p.Plan.Targets))
+	for i, name := range p.Plan.Targets {
+		targets[i] = p.House.Targets[name]
+	}
+	p.Call = &upstream.Call{
+		Request: p.Request, Header: p.In.Header, Plan: targets, Start: p.Start,
+		Limits: p.House.Limits.Upstream, Verify: check(p.Request),
+	}
+	return p.Call.Walk(ctx)
+}
+
+// record writes down what happened.
+func (h *Hall) record(p *Passage) { h.Record(p.row()) }

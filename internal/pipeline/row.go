@@ -1,0 +1,123 @@
+package pipeline
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/internal/exchange"
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/money"
+)
+
+// note keeps what the record needs of an event that is about to be passed on.
+func (p *Passage) note(ev llm.Event, err error) {
+	if err != nil {
+		p.err = llm.AsError(err)
+		return
+	}
+	if p.firstByte == 0 {
+		p.firstByte = time.Since(p.Start)
+		p.overhead = max(p.firstByte-p.Call.Waited(), 0)
+	}
+	p.bytes += int64(len(ev.Raw))
+	if p.answerID == "" {
+		p.answerID = ev.AnswerID
+	}
+}
+
+// left says that the reader stopped before the end: the client went away.
+func (p *Passage) left(err error) {
+	if err == nil {
+		p.err = &llm.Error{Kind: llm.Canceled, Message: "the client went away"}
+	}
+}
+
+// Refuse notes an error that was met outside the rooms, such as an answer that
+// could not be written.
+func (p *Passage) Refuse(err *llm.Error) { p.err = err }
+
+// Cost is what the attempts have cost so far.
+func (p *Passage) Cost() money.Cost {
+	if p.Call == nil {
+		return money.Free()
+	}
+	return p.Call.Cost()
+}
+
+// Overhead is the time until the answer's first byte that was not spent waiting
+// for a target.
+func (p *Passage) Overhead() time.Duration { return p.overhead }
+
+// row is the record of the exchange as it stands.
+func (p *Passage) row() *exchange.Exchange {
+	x := &exchange.Exchange{
+		ID: p.ID, Time: p.Start.UTC(),
+		Caller: exchange.Caller{Tenant: p.Caller.Tenant, Project: p.Caller.Project, KeyID: p.Caller.KeyID, Key: p.Caller.Key},
+		Asked:  exchange.Asked{Dialect: p.In.Codec.Name, Surface: string(p.In.Surface), Headers: headerLines(p.In.Header, askedHeaders[:])},
+		Result: exchange.Result{Status: exchange.OK, HTTPStatus: http.StatusOK, Route: p.Plan.Route, Cache: "miss",
+			AnswerID: p.answerID, Bytes: p.bytes, ConfigHash: p.House.Hash},
+		Latency: exchange.Latency{FirstByte: p.firstByte, Total: time.Since(p.Start), Overhead: p.overhead},
+	}
+	if req := p.Request; req != nil {
+		x.Asked.Model, x.Asked.Task, x.Asked.TaskID = req.Model, req.Tags.Task, req.Tags.TaskID
+		x.Asked.Classes, x.Asked.Stream, x.Asked.Bytes = req.Tags.Classes, req.Stream, int64(len(req.Body))
+	}
+	x.Bill.Cost = p.Cost()
+	if call := p.Call; call != nil {
+		x.Attempts, x.Result.Loss = call.Attempts, call.Loss
+		x.Result.Headers = headerLines(call.Answer, answerHeaders[:])
+		if call.Target != nil {
+			x.Result.Target = call.Target.Name
+		}
+		for i := range call.Attempts {
+			x.Bill.Usage = x.Bill.Usage.Add(call.Attempts[i].Bill.Usage)
+		}
+	}
+	if p.err != nil {
+		p.fail(&x.Result)
+	}
+	return x
+}
+
+func (p *Passage) fail(r *exchange.Result) {
+	r.Kind, r.Message = string(p.err.Kind), p.err.Message
+	begun := p.firstByte > 0
+	if !begun {
+		r.HTTPStatus = HTTPStatus(p.err)
+	}
+	switch {
+	case p.err.Kind == llm.Canceled:
+		r.Status = exchange.Canceled
+	case begun:
+		r.Status = exchange.Cut
+	default:
+		r.Status = exchange.Failed
+	}
+}
+
+// The headers that a record keeps. None of them carries a secret.
+var (
+	askedHeaders  = [...]string{"User-Agent", "X-Fairlead-Task", "X-Fairlead-Class", "X-Fairlead-Cache", "X-Fairlead-Max-Usd", "X-Fairlead-Deadline-Ms", "Openai-Beta", "Traceparent"}
+	answerHeaders = [...]string{"Content-Type", "Openai-Processing-Ms", "Openai-Version", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Remaining-Tokens"}
+)
+
+// maxHeaderValue bounds one recorded header.
+const maxHeaderValue = 256
+
+func headerLines(h http.Header, names []string) string {
+	var lines strings.Builder
+	for _, name := range names {
+		v := h[name]
+		if len(v) == 0 {
+			continue
+		}
+		if lines.Len() > 0 {
+			lines.WriteByte('\n')
+		}
+		lines.WriteString(name)
+		lines.WriteString(": ")
+		lines.WriteString(v[0][:min(len(v[0]), maxHeaderValue)])
+	}
+	return lines.String()
+}

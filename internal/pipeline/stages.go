@@ -1,0 +1,77 @@
+package pipeline
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/money"
+	"github.com/fairlead/fairlead/internal/route"
+)
+
+const tagPrefix = "X-Fairlead-"
+
+// headerTags are the tags under their canonical header names.
+var headerTags = func() map[string]string {
+	names := make(map[string]string)
+	for _, tag := range llm.TagNames {
+		names[http.CanonicalHeaderKey(tagPrefix+tag)] = tag
+	}
+	return names
+}()
+
+// readTags takes the x-fairlead-… headers of a request. A header outranks the same
+// tag in the body; classes add up. One that is not known is refused: it would
+// otherwise be a wish that nobody heard.
+func readTags(tags *llm.Tags, header http.Header) error {
+	var fromHeader llm.Tags
+	for name, values := range header {
+		if !strings.HasPrefix(name, tagPrefix) {
+			continue
+		}
+		tag, ok := headerTags[name]
+		if !ok {
+			tag = strings.ToLower(strings.TrimPrefix(name, tagPrefix))
+		}
+		for _, v := range values {
+			if err := fromHeader.Set(tag, v); err != nil {
+				return err
+			}
+		}
+	}
+	fromHeader.Inherit(*tags)
+	*tags = fromHeader
+	return nil
+}
+
+// ask makes the question of a request.
+func ask(req *llm.Request) (route.Question, error) {
+	q := route.Question{
+		Model: req.Model, Needs: req.Needs,
+		PromptTokens: req.PromptTokens(), MaxTokens: req.MaxTokens,
+		Classes: req.Tags.Classes,
+	}
+	if !slices.Contains(q.Classes, route.Public) {
+		q.Classes = append(slices.Clip(q.Classes), route.Public)
+	}
+	if req.Tags.MaxUSD != "" {
+		limit, err := money.Parse(req.Tags.MaxUSD)
+		if err != nil {
+			return q, &llm.Error{Kind: llm.Invalid, Param: "x-fairlead-max-usd", Message: err.Error()}
+		}
+		q.MaxUSD, q.HasMaxUSD = limit, true
+	}
+	return q, nil
+}
+
+// check judges the answer: is it well formed. A plain answer without a stop reason
+// is as cut as a stream without one; the stream's own end is judged by its decoder.
+func check(req *llm.Request) func(llm.Event) error {
+	return func(ev llm.Event) error {
+		if ev.Marks&llm.MarkWhole != 0 && req.Surface != llm.Embeddings && ev.StopReason == "" {
+			return &llm.Error{Kind: llm.Cut, Message: "the upstream's answer has no stop reason"}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fairlead/fairlead/internal/llm"
+)
+
+// preallocate bounds what is set aside on a client's word about its length.
+const preallocate = 1 << 20
+
+// readBody reads a request's body, bounded in bytes after decompression and in
+// time. Errors are *llm.Error.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := s.cfg.BodyBytes
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(s.cfg.BodyTime)) // where it cannot be set the server's own limits stand
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+
+	var body io.Reader = http.MaxBytesReader(w, r.Body, limit+1)
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip":
+		gz, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, &llm.Error{Kind: llm.Invalid, Message: "the body says that it is gzip, and is not", Err: err}
+		}
+		body = gz
+	default:
+		return nil, &httpError{http.StatusUnsupportedMediaType, &llm.Error{Kind: llm.Invalid, Message: "Content-Encoding " + strconv.Quote(encoding) + " is not known; send gzip or none"}}
+	}
+	var buf bytes.Buffer
+	if n := r.ContentLength; n > 0 {
+		buf.Grow(int(min(n, preallocate)) + bytes.MinRead)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(body, limit+1))
+	var over *http.MaxBytesError
+	switch {
+	case n > limit, errors.As(err, &over):
+		return nil, tooLarge(limit)
+	case err != nil && r.Context().Err() != nil:
+		return nil, &llm.Error{Kind: llm.Canceled, Message: "the client went away", Err: err}
+	case err != nil:
+		return nil, &llm.Error{Kind: llm.Invalid, Message: "the body could not be read to its end", Err: err}
+	}
+	return buf.Bytes(), nil
+}
+
+func tooLarge(limit int64) error {
+	return &llm.Error{Kind: llm.TooLarge, Message: "the body is larger than the limit of " + strconv.FormatInt(limit, 10) +
+		" bytes; limits.body_bytes in fairlead.yaml raises it"}
+}

@@ -1,0 +1,167 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/internal/auth"
+	"github.com/fairlead/fairlead/internal/dialect"
+	"github.com/fairlead/fairlead/internal/dialect/openai"
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/money"
+	"github.com/fairlead/fairlead/internal/pipeline"
+)
+
+// The headers of an answer, in canonical form.
+const (
+	headerID        = "X-Fairlead-Id"
+	headerTarget    = "X-Fairlead-Target"
+	headerRoute     = "X-Fairlead-Route"
+	headerCost      = "X-Fairlead-Cost-Usd"
+	headerCostState = "X-Fairlead-Cost-State"
+	headerCache     = "X-Fairlead-Cache"
+	headerLoss      = "X-Fairlead-Loss"
+	headerOverhead  = "X-Fairlead-Overhead-Ms"
+)
+
+// exposedHeaders are those that scripts of other origins may read.
+var exposedHeaders = [...]string{headerID, headerTarget, headerRoute, headerCost, headerCostState, headerCache, headerLoss, headerOverhead, "X-Request-Id", "Retry-After", "X-Should-Retry"}
+
+// passedHeaders are those of the upstream that the client sees as they are.
+var passedHeaders = [...]string{
+	"Openai-Processing-Ms", "Openai-Version", "Openai-Model",
+	"X-Ratelimit-Limit-Requests", "X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Requests",
+	"X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Requests", "X-Ratelimit-Reset-Tokens",
+}
+
+// inference leads one request of a surface through the hall.
+func (s *Server) inference(surface llm.Surface) handler {
+	codec, _ := dialect.ByName(openai.Name)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		default:
+			return &llm.Error{Kind: llm.Overloaded, RetryAfter: time.Second,
+				Message: "too many answers are open at once (" + strconv.Itoa(cap(s.slots)) + "); try again in a moment"}
+		}
+		p := s.rooms.Hall.Enter(pipeline.Inbound{
+			Codec: codec, Surface: surface, Secret: auth.FromRequest(r), Header: r.Header,
+			Body: func() ([]byte, error) { return s.readBody(w, r) },
+		})
+		out := answer{w: w, server: s, passage: p}
+		out.identify()
+		for ev, err := range s.rooms.Hall.Walk(r.Context(), p) {
+			if err != nil {
+				return out.fail(err)
+			}
+			if !out.write(ev) {
+				break
+			}
+		}
+		return nil
+	}
+}
+
+// answer writes the events of one passage. Nothing is written before the first.
+type answer struct {
+	w       http.ResponseWriter
+	server  *Server
+	passage *pipeline.Passage
+	begun   bool
+	expires time.Time // of the write deadline
+}
+
+func (a *answer) identify() {
+	h := a.w.Header()
+	id := []string{a.passage.ID}
+	h[headerID], h["X-Request-Id"] = id, id
+}
+
+// fail writes the error: as a status before the first event, as an event behind it.
+func (a *answer) fail(err error) error {
+	if !a.begun {
+		a.describe()
+		return err
+	}
+	e := llm.AsError(err)
+	a.server.rooms.Log.Warn("answer broke off", "id", a.passage.ID, "kind", e.Kind, "target", e.Target, "error", e.Error())
+	if e.Kind == llm.Canceled {
+		return nil
+	}
+	event := append([]byte("data: "), a.passage.In.Codec.AppendError(nil, e)...)
+	_, _ = a.w.Write(append(event, "\n\n"...)) // nobody is left to tell
+	return nil
+}
+
+// write passes one event on and reports whether the client still reads.
+func (a *answer) write(ev llm.Event) bool {
+	if !a.begun {
+		a.begin(ev)
+	}
+	if len(ev.Raw) > 0 {
+		a.extend()
+		if _, err := a.w.Write(ev.Raw); err != nil {
+			return false
+		}
+	}
+	if !ev.More && ev.Marks&llm.MarkWhole == 0 {
+		return http.NewResponseController(a.w).Flush() == nil
+	}
+	return true
+}
+
+// extend gives the client more time to read, before the time that it has runs out.
+func (a *answer) extend() {
+	now := time.Now()
+	if limit := a.server.cfg.WriteTime; a.expires.Sub(now) < limit/2 {
+		a.expires = now.Add(limit)
+		_ = http.NewResponseController(a.w).SetWriteDeadline(a.expires) // where it cannot be set the client has all the time
+	}
+}
+
+func (a *answer) begin(ev llm.Event) {
+	a.begun = true
+	a.describe()
+	h := a.w.Header()
+	h[headerOverhead] = []string{strconv.FormatFloat(float64(a.passage.Overhead().Microseconds())/1000, 'f', 3, 64)}
+	if ev.Marks&llm.MarkWhole != 0 {
+		h["Content-Type"] = []string{"application/json"}
+		h["Content-Length"] = []string{strconv.Itoa(len(ev.Raw))}
+		cost := a.passage.Cost()
+		h[headerCostState] = []string{cost.State.String()}
+		if cost.State != money.Unknown {
+			h[headerCost] = []string{cost.USD.String()}
+		}
+	} else {
+		h["Content-Type"] = []string{"text/event-stream; charset=utf-8"}
+		h["Cache-Control"] = []string{"no-cache"}
+		h["X-Accel-Buffering"] = []string{"no"}
+	}
+	a.w.WriteHeader(http.StatusOK)
+}
+
+// describe says who answered and why, for answers and for errors.
+func (a *answer) describe() {
+	h, p := a.w.Header(), a.passage
+	if p.Plan.Route != "" {
+		h[headerRoute] = []string{p.Plan.Route}
+		h[headerCache] = []string{"miss"}
+	}
+	if p.Call == nil {
+		return
+	}
+	if p.Call.Target != nil {
+		h[headerTarget] = []string{p.Call.Target.Name}
+	}
+	if len(p.Call.Loss) > 0 {
+		h[headerLoss] = []string{strings.Join(p.Call.Loss, ",")}
+	}
+	for _, name := range passedHeaders {
+		if v := p.Call.Answer[name]; v != nil {
+			h[name] = v
+		}
+	}
+}

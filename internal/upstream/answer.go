@@ -1,0 +1,260 @@
+package upstream
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/sse"
+)
+
+type readCloser = io.ReadCloser
+
+var (
+	contentTypeJSON = []string{"application/json"}
+	acceptStream    = []string{"text/event-stream"}
+	userAgent       = []string{"fairlead"}
+)
+
+func newBody(b []byte) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+
+// maxErrorBody bounds what is read of an error answer.
+const maxErrorBody = 64 << 10
+
+// drainBytes and drainTime bound what is read behind an answer's end, so that its
+// connection can be used again.
+const (
+	drainBytes = 4 << 10
+	drainTime  = 100 * time.Millisecond
+)
+
+// requestID finds the upstream's own id of the call, for its support desk.
+func requestID(h http.Header) string {
+	for _, name := range [...]string{"X-Request-Id", "Request-Id", "Cf-Ray"} {
+		if v := h[name]; len(v) > 0 && len(v[0]) <= 128 {
+			return v[0]
+		}
+	}
+	return ""
+}
+
+// refused reads an answer that is not a 200.
+func (a *attempt) refused(res *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(a.decoded(res), maxErrorBody)) // half an error text is better than none
+	e := a.target.Codec.DecodeError(res.StatusCode, body)
+	e.RetryAfter = retryAfter(res.Header, time.Now())
+	return e
+}
+
+// retryAfter reads how long the upstream wants to be left alone: retry-after-ms,
+// or Retry-After in seconds or as a date (RFC 9110, 10.2.3).
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms > 0 && ms < 1e9 {
+		return time.Duration(ms * float64(time.Millisecond))
+	}
+	v := h.Get("Retry-After")
+	if s, err := strconv.ParseFloat(v, 64); err == nil {
+		if s > 0 && s < 1e6 {
+			return time.Duration(s * float64(time.Second))
+		}
+		return 0
+	}
+	if at, err := http.ParseTime(v); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	return 0
+}
+
+// plain reads an answer that comes in one piece.
+func (a *attempt) plain(res *http.Response) error {
+	if kind := mediaType(res); kind != "" && kind != "application/json" && !strings.HasSuffix(kind, "+json") {
+		return unexpected(kind, "JSON")
+	}
+	body, err := a.readAll(res)
+	if err != nil {
+		return err
+	}
+	ev, err := a.target.Codec.Answer(a.call.Request, a.target.Options, body)
+	if err != nil {
+		return err
+	}
+	return a.pass(ev)
+}
+
+func (a *attempt) readAll(res *http.Response) ([]byte, error) {
+	limit := a.call.Limits.AnswerBytes
+	tooBig := &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is larger than " + strconv.FormatInt(limit, 10) + " bytes"}
+	if res.ContentLength > limit {
+		return nil, tooBig
+	}
+	var buf bytes.Buffer
+	if res.ContentLength > 0 {
+		buf.Grow(int(res.ContentLength) + bytes.MinRead)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(a.decoded(res), limit+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case n > limit:
+		return nil, tooBig
+	}
+	return buf.Bytes(), nil
+}
+
+// stream reads an answer that comes event by event.
+func (a *attempt) stream(res *http.Response) error {
+	if kind := mediaType(res); kind != "text/event-stream" {
+		if kind == "application/json" { // an error with status 200, or an upstream that cannot stream
+			body, _ := io.ReadAll(io.LimitReader(a.decoded(res), maxErrorBody))
+			if _, err := a.target.Codec.Answer(a.call.Request, a.target.Options, body); err != nil {
+				return err
+			}
+			return &llm.Error{Kind: llm.Unsupported, Message: "the upstream answered a stream's request in one piece: it cannot stream"}
+		}
+		return unexpected(kind, "an event stream")
+	}
+	decoder := a.target.Codec.Stream(a.call.Request, a.target.Options)
+	reader := sse.NewReader(a.decoded(res), a.call.Limits.EventBytes)
+	for {
+		raw, err := reader.Next()
+		if err != nil {
+			return a.endOfStream(err, decoder)
+		}
+		ev, err := decoder.Next(raw)
+		if err != nil {
+			return err
+		}
+		ev.More = reader.Buffered()
+		if ev.Marks == llm.MarkDone {
+			ev.More = false
+			if !decoder.Complete() {
+				return cut(nil)
+			}
+			err := a.pass(ev)
+			a.drain(reader)
+			return err
+		}
+		if err := a.pass(ev); err != nil {
+			return err
+		}
+	}
+}
+
+// completer is the part of a decoder that knows how a stream ends.
+type completer interface {
+	Complete() bool
+	End() []byte
+}
+
+// endOfStream judges a stream that ended without its terminator: with its stop
+// reason it is complete, without it was cut.
+func (a *attempt) endOfStream(err error, decoder completer) error {
+	if errors.Is(err, sse.ErrTooLong) {
+		return &llm.Error{Kind: llm.Upstream, Message: "the upstream sent an event larger than " + strconv.Itoa(a.call.Limits.EventBytes) + " bytes", Err: err}
+	}
+	if !decoder.Complete() {
+		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+			return cut(err)
+		}
+		return err
+	}
+	if end := decoder.End(); end != nil {
+		return a.pass(llm.Event{Marks: llm.MarkDone, Raw: end})
+	}
+	return nil
+}
+
+func cut(err error) error {
+	return &llm.Error{Kind: llm.Cut, Message: "the upstream's stream ended without a stop reason", Err: err}
+}
+
+// drain reads to the end of the body behind the terminator, which frees the
+// connection for the next call, but does not wait for an upstream that lingers.
+func (a *attempt) drain(reader *sse.Reader) {
+	a.draining = true
+	for range 8 {
+		if _, err := reader.Next(); err != nil {
+			return
+		}
+	}
+}
+
+func mediaType(res *http.Response) string {
+	v := res.Header["Content-Type"]
+	if len(v) == 0 {
+		return ""
+	}
+	switch v[0] {
+	case "application/json", "text/event-stream":
+		return v[0]
+	}
+	kind, _, err := mime.ParseMediaType(v[0])
+	if err != nil {
+		return v[0]
+	}
+	return kind
+}
+
+func unexpected(got, want string) error {
+	if got == "" {
+		got = "nothing that says what it is"
+	}
+	return &llm.Error{Kind: llm.Upstream, Message: "the upstream answered with " + got + " where " + want + " was due"}
+}
+
+// decoded is the body as the client will see it, with the idle timeout on every
+// read. An upstream may compress though nobody asked.
+func (a *attempt) decoded(res *http.Response) io.Reader {
+	body := &idleReader{attempt: a, body: res.Body}
+	if res.Header.Get("Content-Encoding") != "gzip" {
+		return body
+	}
+	return &gzipReader{body: body}
+}
+
+// idleReader restarts the attempt's timer with every read. Before the first event
+// of a stream the first_event timeout goes on running instead.
+type idleReader struct {
+	attempt *attempt
+	body    io.Reader
+}
+
+func (r *idleReader) Read(p []byte) (int, error) {
+	a := r.attempt
+	switch {
+	case a.draining:
+		a.timer.Reset(drainTime)
+	case a.passed || !a.call.Request.Stream:
+		a.timer.Reset(a.target.Timeouts.Idle)
+	default:
+		return r.body.Read(p)
+	}
+	n, err := r.body.Read(p)
+	a.timer.Stop() // a slow reader of ours is not the upstream's fault
+	return n, err
+}
+
+// gzipReader opens the gzip stream with the first read, so that a broken header is
+// a read error like any other.
+type gzipReader struct {
+	body io.Reader
+	gz   *gzip.Reader
+}
+
+func (r *gzipReader) Read(p []byte) (int, error) {
+	if r.gz == nil {
+		gz, err := gzip.NewReader(r.body)
+		if err != nil {
+			return 0, err
+		}
+		r.gz = gz
+	}
+	return r.gz.Read(p)
+}
