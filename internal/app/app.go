@@ -38,7 +38,11 @@ const DatabaseFile = "fairlead.db"
 
 // Options are what the command line adds to a configuration.
 type Options struct {
-	Config  *config.Config
+	Config *config.Config
+	// Sources are what the configuration was read with; a changed file is read with
+	// them again. Adjust puts the command line's flags over each.
+	Sources *config.Sources
+	Adjust  func(*config.Config)
 	Version string
 	Log     *slog.Logger
 }

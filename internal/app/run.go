@@ -8,10 +8,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/fairlead/fairlead/internal/config"
 )
 
 // Started is what a start has to tell.
@@ -40,6 +44,9 @@ func (a *App) Run(ctx context.Context, ready func(Started)) error {
 	group.Go(func() error { return a.ledger.Run(rooms) })
 	if a.engine != nil {
 		group.Go(func() error { return a.engine.Run(rooms) })
+	}
+	if a.opt.Config.Origin.Path != "" && a.opt.Sources != nil {
+		group.Go(func() error { return a.watch(rooms) })
 	}
 	if ready != nil {
 		ready(Started{URL: url})
@@ -80,6 +87,33 @@ func (a *App) serve(ctx context.Context, listener net.Listener) error {
 	}
 	<-failed
 	return err
+}
+
+// watch reloads the configuration when its file changes or SIGHUP comes.
+func (a *App) watch(ctx context.Context) error {
+	w := config.NewWatcher(a.opt.Config, a.opt.Sources, func(r config.Result) {
+		err := r.Err
+		if err == nil {
+			a.opt.Adjust(r.Config)
+			err = a.Reload(ctx, r.Config)
+		}
+		if err != nil {
+			a.log.Error("the configuration was not reloaded: the old one stays", "error", err)
+		}
+	})
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	var group errgroup.Group
+	group.Go(func() error { return w.Run(ctx) })
+	for {
+		select {
+		case <-hup:
+			w.Reload()
+		case <-ctx.Done():
+			return group.Wait()
+		}
+	}
 }
 
 // listen opens the port; a port in use is the mistake that people make most.

@@ -343,3 +343,16 @@ func TestCost_AllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func BenchmarkUsage(b *testing.B) {
+	c := load(b)
+	body := []byte(`{"id":"chatcmpl-1","object":"chat.completion","model":"gpt-4o","choices":[{"index":0,"message":{"role":"assistant",` +
+		`"content":"` + strings.Repeat("Words and more words. ", 100) + `"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,"completion_tokens":100,` +
+		`"total_tokens":1100,"prompt_tokens_details":{"cached_tokens":400,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":64}}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := c.Usage("openai", "chat", body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

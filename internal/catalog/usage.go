@@ -222,10 +222,11 @@ func whole(body []byte) error {
 }
 
 func (f *flavor) usage(body []byte) (string, money.Tokens, error) {
-	root, ok := f.root.find(body)
-	if !ok || root.Kind() != '{' {
-		root = body // a bare usage object
-	}
+	answer := object(body)
+	root := answer
+	if v, ok := f.root.find(answer); ok && v.Kind() == '{' {
+		root = object(v)
+	} // else a bare usage object
 	var n money.Inclusive
 	found := false
 	for _, r := range f.Reads {
@@ -249,11 +250,11 @@ func (f *flavor) usage(body []byte) (string, money.Tokens, error) {
 	if err != nil {
 		return "", money.Tokens{}, err
 	}
-	return f.modelName(body), t, nil
+	return f.modelName(answer), t, nil
 }
 
-func (f *flavor) modelName(body []byte) string {
-	value, ok := f.model.find(body)
+func (f *flavor) modelName(answer members) string {
+	value, ok := f.model.find(answer)
 	if !ok || value.Kind() != '"' {
 		return ""
 	}
@@ -265,7 +266,7 @@ func (f *flavor) modelName(body []byte) string {
 }
 
 // number is the first of the paths that holds something. Null counts as absent.
-func (r read) number(root jsontext.Value) (int64, bool, error) {
+func (r read) number(root members) (int64, bool, error) {
 	for i, p := range r.paths {
 		value, ok := p.find(root)
 		if !ok || value.Kind() == 'n' {
@@ -293,64 +294,87 @@ func count(v jsontext.Value) (int64, error) {
 	return n, nil
 }
 
-// find follows the path through valid JSON.
-func (p pathTo) find(v jsontext.Value) (jsontext.Value, bool) {
-	for _, s := range p {
-		var ok bool
-		if s.equals == "" {
-			v, ok = member(v, s.name)
-		} else {
-			v, ok = element(v, s.name, s.equals)
-		}
-		if !ok {
-			return nil, false
-		}
-	}
-	return v, true
+// members are those of one JSON object, in order; there are few.
+type members []struct {
+	name  string
+	value jsontext.Value
 }
 
-// member is the value of a member of an object.
-func member(v jsontext.Value, name string) (jsontext.Value, bool) {
-	if v.Kind() != '{' {
-		return nil, false
-	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(v), jsontext.AllowDuplicateNames(true))
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, false
-	}
-	for dec.PeekKind() == '"' {
-		tok, err := dec.ReadToken()
-		if err != nil {
-			return nil, false
-		}
-		if tok.String() == name {
-			value, err := dec.ReadValue()
-			return value, err == nil
-		}
-		if err := dec.SkipValue(); err != nil {
-			return nil, false
+func (m members) get(name string) (jsontext.Value, bool) {
+	for _, x := range m {
+		if x.name == name {
+			return x.value, true
 		}
 	}
 	return nil, false
+}
+
+// find follows the path from an object.
+func (p pathTo) find(from members) (jsontext.Value, bool) {
+	v, ok := from.get(p[0].name)
+	for _, s := range p[1:] {
+		if !ok {
+			return nil, false
+		}
+		if s.equals == "" {
+			v, ok = object(v).get(s.name)
+		} else {
+			v, ok = element(v, s.name, s.equals)
+		}
+	}
+	return v, ok
+}
+
+// object takes a valid JSON object apart; anything else has no members. Values are
+// parts of v.
+func object(v jsontext.Value) members {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(v), jsontext.AllowDuplicateNames(true))
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return nil
+	}
+	var all members
+	for dec.PeekKind() == '"' {
+		tok, err := dec.ReadToken()
+		if err != nil {
+			return nil
+		}
+		name := tok.String()
+		value, err := next(dec, v)
+		if err != nil {
+			return nil
+		}
+		all = append(all, struct {
+			name  string
+			value jsontext.Value
+		}{name, value})
+	}
+	return all
 }
 
 // element is the first object of an array whose member name is the string equals.
 func element(v jsontext.Value, name, equals string) (jsontext.Value, bool) {
-	if v.Kind() != '[' {
-		return nil, false
-	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(v), jsontext.AllowDuplicateNames(true))
-	if _, err := dec.ReadToken(); err != nil {
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '[' {
 		return nil, false
 	}
 	for dec.PeekKind() != ']' {
-		value, err := dec.ReadValue()
+		value, err := next(dec, v)
 		if err != nil {
 			return nil, false
 		}
-		if got, ok := member(value, name); ok && string(got) == strconv.Quote(equals) {
-			return value.Clone(), true
+		if got, ok := object(value).get(name); ok && string(got) == strconv.Quote(equals) {
+			return value, true
 		}
 	}
 	return nil, false
+}
+
+// next reads a value of v; unlike the decoder's own it stays valid.
+func next(dec *jsontext.Decoder, v jsontext.Value) (jsontext.Value, error) {
+	value, err := dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	end := dec.InputOffset()
+	return v[end-int64(len(value)) : end], nil
 }

@@ -75,6 +75,6 @@ var starters = map[string][]string{
 	"fireworks":  {"accounts/fireworks/models/gpt-oss-20b"},
 	"openrouter": {"openai/gpt-4o-mini"},
 	"perplexity": {"sonar"},
-	"together":   {"openai/gpt-oss-20b"},
+	"together":   {"meta-llama/Llama-3.3-70B-Instruct-Turbo"},
 	"x-ai":       {"grok-4-fast-non-reasoning"},
 }

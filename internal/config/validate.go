@@ -86,18 +86,21 @@ func (c *checker) engine() {
 }
 
 func (c *checker) models() {
+	// Where the targets themselves could not be read, each name would be missing.
+	lost := len(c.cfg.Targets) == 0 && slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Path == "" || p.Path == "targets" })
 	for i := range c.cfg.Models {
 		m := &c.cfg.Models[i]
 		if _, twice := c.cfg.Target(m.Name); twice {
 			c.keyProblem("this is the name of a target too, and clients may ask for both: rename one of them", "models", m.Name)
 		}
-		if len(m.Plan) == 0 && c.places.Has("models", m.Name, "plan") {
-			c.problem("the plan is empty: list at least one target", "models", m.Name, "plan")
+		plan := []string{"models", m.Name, "plan"}
+		if len(m.Plan) == 0 && c.places.Has(plan...) && !c.failedAt(plan) {
+			c.problem("the plan is empty: list at least one target", plan...)
 		}
 		for j, name := range m.Plan {
-			at := []string{"models", m.Name, "plan", entry(j)}
+			at := append(slices.Clip(plan), entry(j))
 			switch _, known := c.cfg.Target(name); {
-			case name == "":
+			case name == "", !known && lost:
 			case !known && len(c.cfg.Targets) == 0:
 				c.problem(fmt.Sprintf("there is no target %q: add it under targets", name), at...)
 			case !known:
@@ -184,7 +187,7 @@ func (c *checker) secret(s *Secret, path ...string) (value string, ok bool) {
 	case err != nil:
 		c.problem(err.Error(), path...)
 	case strings.ContainsFunc(value, notVisible):
-		c.problem("the secret holds a control character or one outside ASCII, or ends in a space, and could not travel in a header: check its source", path...)
+		c.problem("the secret holds a control character or one outside ASCII, and could not travel in a header: check its source", path...)
 	case strings.TrimSpace(value) != value:
 		c.problem("the secret begins or ends with a space: check its source", path...)
 	default:

@@ -45,7 +45,9 @@ func (c *checker) target(t *Target) {
 func nearProvider(name string, from Providers) string {
 	var ids, names []string
 	for _, p := range from.Providers() {
-		ids = append(ids, p.ID)
+		if !strings.Contains(p.ID, "_") { // parts of an aggregator, for its bills
+			ids = append(ids, p.ID)
+		}
 		names = append(append(names, p.ID), p.Aliases...)
 	}
 	if near := strict.Nearest(name, names); near != "" {
@@ -62,7 +64,7 @@ func (c *checker) model(t *Target, at []string) {
 		t.Model = c.cfg.Engine.Model // the engine chooses where that is empty too
 		return
 	}
-	c.problem("model is missing: name the model as the provider calls it, such as model: gpt-4o", at...)
+	c.keyProblem("model is missing: name the model as the provider calls it, such as model: gpt-4o", at...)
 }
 
 func (c *checker) timeouts(t *Target, p *catalog.Provider, at []string) {
@@ -125,7 +127,7 @@ func (c *checker) address(t *Target, p *catalog.Provider, at []string) {
 	case !given && c.places.Has(path...): // wrong already
 		return
 	case !given && p.API.BaseURL == "":
-		c.problem(fmt.Sprintf("base_url is missing: %s has no address of its own, write that of your server, such as base_url: \"http://10.0.0.5:8000/v1\"", p.ID), at...)
+		c.keyProblem(fmt.Sprintf("base_url is missing: %s has no address of its own, write that of your server, such as base_url: \"http://10.0.0.5:8000/v1\"", p.ID), at...)
 		return
 	case given && !c.wellFormed(t.BaseURL, path):
 		return
@@ -140,7 +142,7 @@ func (c *checker) address(t *Target, p *catalog.Provider, at []string) {
 		if len(p.API.KeyEnv) > 0 {
 			hint = "such as key: \"${" + p.API.KeyEnv[0] + "}\""
 		}
-		c.problem(fmt.Sprintf("key is missing: %s answers no one without it, %s", p.ID, hint), at...)
+		c.keyProblem(fmt.Sprintf("key is missing: %s answers no one without it, %s", p.ID, hint), at...)
 	}
 }
 
@@ -241,8 +243,11 @@ func (c *checker) gpu(g *GPU, at []string) {
 // shownURL is an address without what may be secret in it.
 func shownURL(address string) string {
 	u, err := url.Parse(address)
-	if err != nil {
+	if err != nil && strings.ContainsAny(address, "@?") {
 		return "the address"
+	}
+	if err != nil {
+		return address
 	}
 	if u.User != nil {
 		u.User = url.User(redacted)

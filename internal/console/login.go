@@ -53,6 +53,8 @@ func (c *console) signedIn(next visited) handler {
 			return next(w, r, v)
 		case r.URL.Path == livePath:
 			return &llm.Error{Kind: llm.Unauthorized, Message: "you are signed out; reload the page to sign in"}
+		case r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site":
+			return again(w, r)
 		}
 		target := loginPath
 		if r.Method == http.MethodGet && r.URL.RequestURI() != home {
@@ -61,6 +63,15 @@ func (c *console) signedIn(next visited) handler {
 		http.Redirect(w, r, target, http.StatusSeeOther)
 		return nil
 	}
+}
+
+// again asks a browser to open the same page once more. It came over a link on another
+// site, with which it does not send a strict cookie; from our own page it does.
+func again(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Refresh", "0; url="+(&url.URL{Path: r.URL.Path, RawQuery: r.URL.RawQuery}).RequestURI())
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("Opening the console …\n")) // nobody is left to tell
+	return nil
 }
 
 type loginBody struct {

@@ -130,7 +130,6 @@ func (r *Reader) broken() (Event, error) {
 		return r.fail(ErrTooLong)
 	case len(partial) == 0 && !r.event.any:
 		// Only the LF that belongs to the blank line before: see lines.next. The stream ends after it.
-		r.done = false
 		return r.make(r.end), nil
 	case r.err == io.EOF:
 		r.err = io.ErrUnexpectedEOF
@@ -193,7 +192,7 @@ func (r *Reader) intern(name []byte) string {
 
 // fill reads once, after making room.
 func (r *Reader) fill() {
-	if r.end == len(r.buf) || r.start == r.end || len(r.buf) > keep {
+	if r.end == len(r.buf) || r.start == r.end {
 		r.room()
 	}
 	for range maxEmpty {
@@ -222,9 +221,6 @@ func (r *Reader) room() {
 		size = minBuffer * 2
 	}
 	if size == len(r.buf) {
-		if r.end < len(r.buf) && r.start < r.end {
-			return
-		}
 		copy(r.buf, r.buf[r.start:r.end])
 	} else {
 		r.buf = append(make([]byte, 0, size), r.buf[r.start:r.end]...)[:size]

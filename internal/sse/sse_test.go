@@ -256,6 +256,33 @@ func TestReader_BoundsTheEvent(t *testing.T) {
 	}
 }
 
+// TestReader_RefusesWhatIsTooLongAtOnce: neither waiting for its end nor finding the stream's end makes it acceptable.
+func TestReader_RefusesWhatIsTooLongAtOnce(t *testing.T) {
+	t.Parallel()
+	s := &script{pieces: []string{"data: 1\n\n", "data: 2345"}, err: io.EOF}
+	r := NewReader(s, 9)
+	if e, err := r.Next(); err != nil || string(e.Data) != "1" {
+		t.Fatalf("%q, %v", e.Data, err)
+	}
+	if e, err := r.Next(); err != ErrTooLong || e.Raw != nil || s.reads != 2 {
+		t.Errorf("%q, %v after %d reads; want ErrTooLong after 2", e.Raw, err, s.reads)
+	}
+	for how, wrap := range wrappers {
+		r := NewReader(wrap(strings.NewReader("data: 2345")), 9)
+		if e, err := r.Next(); err != ErrTooLong || e.Raw != nil {
+			t.Errorf("unfinished, %s: %q, %v; want ErrTooLong", how, e.Raw, err)
+		}
+		r = NewReader(wrap(strings.NewReader("data: 234")), 9)
+		if e, err := r.Next(); err != io.ErrUnexpectedEOF || string(e.Data) != "234" {
+			t.Errorf("unfinished, %s: %q, %v; want io.ErrUnexpectedEOF", how, e.Raw, err)
+		}
+	}
+	r = NewReader(strings.NewReader("data: 1\n\ndata: 23\n\n"), 9)
+	if _, err := r.Next(); err != nil || r.Buffered() {
+		t.Errorf("%v; Buffered promises an event that is too long: %v", err, r.Buffered())
+	}
+}
+
 // TestReader_NeverHoldsMuchMoreThanTheBound: whoever sends without ever ending a line fills at most the bound.
 func TestReader_NeverHoldsMuchMoreThanTheBound(t *testing.T) {
 	t.Parallel()

@@ -62,19 +62,26 @@ func (d *decoder) value(n ast.Node, v reflect.Value, f field, path []string) {
 	}
 }
 
+// Visit notes anchors before anything is decoded; it implements ast.Visitor.
+func (d *decoder) Visit(n ast.Node) ast.Visitor {
+	if x, ok := n.(*ast.AnchorNode); ok {
+		d.anchors[x.Name.GetToken().Value] = x.Value
+	}
+	return d
+}
+
 // resolve follows anchors and aliases; nil when the node is not usable, which was
 // then reported.
 func (d *decoder) resolve(n ast.Node, path []string) ast.Node {
 	for range maxNesting {
 		switch x := n.(type) {
 		case *ast.AnchorNode:
-			d.anchors[x.Name.GetToken().Value] = x.Value
 			n = x.Value
 		case *ast.AliasNode:
 			name := x.Value.GetToken().Value
 			target, ok := d.anchors[name]
 			if !ok {
-				d.problem(nodePosition(n), path, "nothing is anchored as &%s above this line", clip(name))
+				d.problem(nodePosition(n), path, "nothing in this file is anchored as &%s", clip(name))
 				return nil
 			}
 			n = target
@@ -112,6 +119,10 @@ func (d *decoder) eachKey(n ast.Node, path []string, visit func(name string, key
 	for _, pair := range all {
 		at := nodePosition(pair.Key)
 		name, ok := keyName(pair.Key)
+		if pair.Key.Type() == ast.MergeKeyType {
+			d.problem(at, path, "merge keys (<<) are not used here: write the settings, or an alias for all of them")
+			continue
+		}
 		if !ok {
 			d.problem(at, path, "this is not a plain name: write name: value")
 			continue

@@ -14,6 +14,7 @@ package strict
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -26,8 +27,9 @@ import (
 
 // Bounds of what is read.
 const (
-	MaxSize     = 1 << 20 // bytes of a text: about 10,000 keys
+	MaxSize     = 1 << 20 // bytes of a text
 	maxNesting  = 64      // mappings and lists inside each other; the parser recurses
+	maxNames    = 5_000   // in one block mapping; the parser takes 0.2 s for so many, and four times that for twice
 	maxNodes    = 200_000 // values after aliases are followed
 	maxProblems = 100
 )
@@ -62,6 +64,7 @@ func Decode(text []byte, into any, opt Options) (*Places, Problems) {
 	case err != nil:
 		d.problems = append(d.problems, *err)
 	case body != nil:
+		ast.Walk(d, body)
 		d.places.at[""] = Place{Key: start, Value: start}
 		d.value(body, reflect.ValueOf(into).Elem(), field{}, nil)
 	}
@@ -85,8 +88,8 @@ func (d *decoder) parse(text []byte) (body ast.Node, problem *Problem) {
 		return nil, d.syntax(at, "this is not text in UTF-8: save the file as UTF-8 without control characters")
 	}
 	tokens := lexer.Tokenize(string(text))
-	if deep := tooDeep(tokens); deep != nil {
-		return nil, d.syntax(position(deep), fmt.Sprintf("nested more than %d deep: flatten it", maxNesting))
+	if at, why := tooMuch(tokens); at != nil {
+		return nil, d.syntax(position(at), why)
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
@@ -111,6 +114,9 @@ func (d *decoder) unreadable(err error) *Problem {
 		return d.syntax(start, "this cannot be read as YAML: check quotes, brackets and indentation")
 	}
 	message := strings.TrimSpace(e.GetMessage())
+	if strings.ContainsRune(message, '\t') {
+		return d.syntax(position(e.GetToken()), "YAML: a tab cannot indent: use spaces")
+	}
 	return d.syntax(position(e.GetToken()), "YAML: "+message+": check quotes, brackets and indentation here and on the line above")
 }
 
@@ -118,14 +124,23 @@ func (d *decoder) syntax(at Position, message string) *Problem {
 	return &Problem{File: d.opt.File, Position: at, Message: message}
 }
 
-// tooDeep gives the token at which nesting passes the bound, nil where it never
-// does. Blocks nest by indentation, which the size of the text bounds, and by
-// several marks on one line, which only this does.
-func tooDeep(tokens token.Tokens) *token.Token {
-	flow, marks, line := 0, 0, -1
+// tooMuch finds what would make the parser slow or exhaust its stack: nesting past
+// a bound, and more names in one block than its quadratic loop should see. Blocks
+// nest by indentation, which the size of the text bounds, and by several marks on
+// one line, which only this does.
+func tooMuch(tokens token.Tokens) (*token.Token, string) {
+	var flow, marks, line int
+	var first *token.Token
+	names := map[int]int{} // in the block that is open at a column
 	for _, t := range tokens {
-		if t.Position != nil && t.Position.Line != line {
-			line, marks = t.Position.Line, 0
+		if t.Position == nil {
+			continue
+		}
+		if t.Position.Line != line {
+			line, marks, first = t.Position.Line, 0, t
+			if flow == 0 {
+				maps.DeleteFunc(names, func(column, _ int) bool { return column > t.Position.Column })
+			}
 		}
 		switch t.Type {
 		case token.MappingStartType, token.SequenceStartType:
@@ -134,10 +149,17 @@ func tooDeep(tokens token.Tokens) *token.Token {
 			flow = max(flow-1, 0)
 		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
 			marks++
+		case token.MappingValueType:
+			if flow == 0 && first.Type != token.SequenceEntryType {
+				names[first.Position.Column]++
+			}
 		}
 		if flow > maxNesting || marks > maxNesting {
-			return t
+			return t, fmt.Sprintf("nested more than %d deep: flatten it", maxNesting)
+		}
+		if names[first.Position.Column] > maxNames {
+			return t, fmt.Sprintf("more than %d names in one block: split it", maxNames)
 		}
 	}
-	return nil
+	return nil, ""
 }

@@ -64,22 +64,26 @@ func stopAndText(choices rawjson.Value) (stop string, textBytes int) {
 }
 
 // Usage turns a usage object into disjoint token classes. OpenAI's prompt_tokens
-// include cached and audio ones, its completion_tokens include reasoning and audio.
-// Some providers count reasoning beside completion_tokens; total_tokens tells.
+// include cached and audio ones, its completion_tokens include reasoning and audio;
+// who counts reasoning beside them is told by total_tokens. DeepSeek and Moonshot
+// name the cached tokens in places of their own.
 func Usage(usage rawjson.Value) (money.Tokens, error) {
-	in := money.Inclusive{
+	cached := count(usage, "prompt_tokens_details", "cached_tokens")
+	for _, name := range [...]string{"prompt_cache_hit_tokens", "cached_tokens"} {
+		if cached == 0 {
+			cached = count(usage, name)
+		}
+	}
+	return money.FromInclusive(money.Inclusive{
 		Prompt:     count(usage, "prompt_tokens"),
-		Cached:     count(usage, "prompt_tokens_details", "cached_tokens"),
+		Cached:     cached,
 		CacheWrite: count(usage, "prompt_tokens_details", "cache_write_tokens"),
 		Audio:      count(usage, "prompt_tokens_details", "audio_tokens"),
 		Completion: count(usage, "completion_tokens"),
 		Reasoning:  count(usage, "completion_tokens_details", "reasoning_tokens"),
 		AudioOut:   count(usage, "completion_tokens_details", "audio_tokens"),
-	}
-	if total := count(usage, "total_tokens"); in.Reasoning > 0 && total == in.Prompt+in.Completion+in.Reasoning {
-		in.Completion += in.Reasoning
-	}
-	return money.FromInclusive(in)
+		Total:      count(usage, "total_tokens"),
+	})
 }
 
 func count(usage rawjson.Value, path ...string) int64 {

@@ -31,8 +31,8 @@ func (d *DB) load(ctx context.Context, seqs []int64) ([]*exchange.Exchange, erro
 	if err := drain(rows, l.exchange); err != nil {
 		return nil, err
 	}
-	rows, err = d.read.QueryContext(ctx, "SELECT "+attemptColumns+" FROM exchanges x CROSS JOIN attempts a ON a.seq BETWEEN x.seq AND x.seq + "+
-		strconv.Itoa(maxAttempts-1)+" WHERE x.seq IN "+in+" ORDER BY a.seq")
+	rows, err = d.read.QueryContext(ctx, "SELECT "+attemptColumns+" FROM (SELECT seq AS first FROM exchanges WHERE seq IN "+in+
+		") CROSS JOIN attempts ON seq BETWEEN first AND first + "+strconv.Itoa(maxAttempts-1)+" ORDER BY seq")
 	if err != nil {
 		return nil, err
 	}

@@ -175,8 +175,8 @@ func split(s string) []string {
 // touch a page of its own for every row, and cost more than the row. Here the index is
 // over a number: a segment, which rises by one every segmentRows rows, and behind it a
 // hash of the id. New rows all fall into one small corner of that index, and a look-up
-// asks each segment in turn, the newest first: 250 questions at a million rows.
-const segmentRows = 4096
+// asks each segment in turn, the newest first: 2,000 questions at a million rows.
+const segmentRows = 512
 
 func answerKey(segment int64, answerID string) int64 {
 	h := fnv.New32a()

@@ -51,7 +51,7 @@ func (d *DB) findID(ctx context.Context, id string) (int64, error) {
 	}
 	first := firstOf(seq)
 	err := d.read.QueryRowContext(ctx, "SELECT seq FROM exchanges WHERE seq BETWEEN ? AND ? AND id = ?",
-		first, first+1<<milliBits-1, strings.ToUpper(id)).Scan(&seq)
+		first, first+1<<milliBits-1, id).Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -267,7 +267,7 @@ func (d *DB) conditions(ctx context.Context, f ledger.Filter) (*conds, error) {
 			return nil, nil
 		}
 		first := firstOf(seq)
-		c.add("seq < ? AND (seq < ? OR id < ?)", first+1<<milliBits, first, strings.ToUpper(f.After))
+		c.add("seq < ? AND (seq < ? OR id < ?)", first+1<<milliBits, first, f.After)
 	}
 	if !f.From.IsZero() {
 		c.add("seq >= ?", seqAt(f.From))
