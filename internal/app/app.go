@@ -28,6 +28,7 @@ import (
 	"github.com/fairlead/fairlead/internal/engine"
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/ledger"
+	"github.com/fairlead/fairlead/internal/limit"
 	"github.com/fairlead/fairlead/internal/pipeline"
 	"github.com/fairlead/fairlead/internal/server"
 	"github.com/fairlead/fairlead/internal/store/sqlite"
@@ -54,6 +55,7 @@ type App struct {
 	db      *sqlite.DB
 	ledger  *ledger.Ledger
 	keys    *auth.Keyring
+	budgets *limit.Budgets
 	engine  *engine.Engine // nil: not installed or not asked for
 	build   *builder
 	house   atomic.Pointer[pipeline.House]
@@ -94,7 +96,8 @@ func (a *App) wire(ctx context.Context, prices *catalog.Catalog) error {
 		return err
 	}
 	a.build = newBuilder(prices, a.openLocal())
-	if err := a.move(cfg); err != nil {
+	a.budgets = limit.New()
+	if err := a.move(ctx, cfg); err != nil {
 		return err
 	}
 	metrics := server.NewMetrics(a.ledger)
@@ -102,6 +105,7 @@ func (a *App) wire(ctx context.Context, prices *catalog.Catalog) error {
 		Authenticate: a.authenticate,
 		House:        a.house.Load,
 		Recordable:   a.ledger.Ready,
+		Reserve:      a.reserve,
 		Record: func(x *exchange.Exchange) {
 			metrics.Observe(x)
 			a.ledger.Record(x)
@@ -148,7 +152,7 @@ func (a *App) configureKeys(ctx context.Context, cfg *config.Config) error {
 func (a *App) authenticate(secret string) (auth.Caller, error) {
 	given, want := sha256.Sum256([]byte(secret)), sha256.Sum256([]byte(a.control))
 	if subtle.ConstantTimeCompare(given[:], want[:]) == 1 {
-		return auth.Caller{Caller: exchange.Caller{Tenant: auth.DefaultTenant, KeyID: "control", Key: "command line"}, Admin: true}, nil
+		return auth.Caller{Caller: exchange.Caller{Tenant: auth.DefaultTenant, KeyID: controlID, Key: "command line"}, Admin: true}, nil
 	}
 	caller, refused := a.keys.Check(secret, time.Now())
 	if refused != nil {
@@ -161,9 +165,12 @@ func (a *App) authenticate(secret string) (auth.Caller, error) {
 func (a *App) ready() error { return a.ledger.Health() }
 
 // move makes a configuration the one that counts for the next request.
-func (a *App) move(cfg *config.Config) error {
+func (a *App) move(ctx context.Context, cfg *config.Config) error {
 	house, err := a.build.house(cfg)
 	if err != nil {
+		return err
+	}
+	if err := a.setBudgets(ctx, cfg); err != nil {
 		return err
 	}
 	offers := a.offerList(cfg)
@@ -179,7 +186,7 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	if err := a.configureKeys(ctx, cfg); err != nil {
 		return err
 	}
-	if err := a.move(cfg); err != nil {
+	if err := a.move(ctx, cfg); err != nil {
 		return errors.Join(err, a.configureKeys(ctx, old))
 	}
 	if cfg.Listen != old.Listen || cfg.Data != old.Data || cfg.Engine != old.Engine || cfg.Limits != old.Limits || cfg.Record != old.Record {

@@ -20,6 +20,9 @@ type Control struct {
 
 const controlFile = "control.json"
 
+// controlID is the key id under which commands on this machine are recorded.
+const controlID = "control"
+
 // ErrNotRunning says that no server has left its address in the folder.
 var ErrNotRunning = errors.New("no server has left its address there")
 

@@ -35,6 +35,7 @@ func (b *builder) house(cfg *config.Config) (*pipeline.House, error) {
 	h := &pipeline.House{
 		Hash: cfg.Hash(), Targets: map[string]*upstream.Target{},
 		Routes: &route.Table{Targets: map[string]*route.Target{}, Models: map[string]route.Model{}},
+		Keys:   keyPolicies(cfg),
 		Limits: pipeline.Limits{JSON: rawjson.Limits{Depth: cfg.Limits.JSONDepth}, Upstream: limits},
 	}
 	for i := range cfg.Targets {

@@ -114,6 +114,7 @@ func (l *local) embeddings(r *http.Request) (*http.Response, error) {
 		}
 		return nil, &llm.Error{Kind: llm.Invalid, Status: http.StatusBadRequest, Param: "input", Message: err.Error(), Err: err}
 	}
+	q.Model = embed.Model // whatever the client called it, this is what answered
 	answer := openai.EncodeEmbeddings(q, vectors, tokens)
 	return &http.Response{
 		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,

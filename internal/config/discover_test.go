@@ -197,12 +197,17 @@ func TestHTTPProbe_TakesModelListsOnly(t *testing.T) {
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	t.Cleanup(func() { close(hang) })
-	probe := config.HTTPProbe(config.ProbeClient())
+	client, hasty := config.ProbeClient(), config.ProbeClient()
+	client.Timeout, hasty.Timeout = time.Minute, 20*time.Millisecond
+	probe := config.HTTPProbe(client)
 	got, err := probe(t.Context(), srv.URL+"/good")
 	if diff := cmp.Diff([]config.Served{{ID: "a", OwnedBy: "vllm"}, {ID: "b"}}, got); diff != "" || err != nil {
 		t.Errorf("good: %v %s", err, diff)
 	}
-	for _, bad := range []string{"html", "other", "closed", "moved", "slow", "missing"} {
+	if got, err := config.HTTPProbe(hasty)(t.Context(), srv.URL+"/slow"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("slow: %v, %v", got, err)
+	}
+	for _, bad := range []string{"html", "other", "closed", "moved", "missing"} {
 		if got, err := probe(t.Context(), srv.URL+"/"+bad); err == nil {
 			t.Errorf("%s: %v", bad, got)
 		}

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-const (
-	probeTime = 300 * time.Millisecond // a server on this machine answers in a few
-	maxProbe  = 1 << 20
-)
+// ProbeTime is how long a server on this machine may take: it answers in a few
+// milliseconds, and a start should not wait for one that hangs.
+const ProbeTime = 300 * time.Millisecond
 
-// HTTPProbe asks GET {baseURL}/models and gives up after 300 ms. No proxy is asked
-// and no redirect followed: only this machine is looked at.
+const maxProbe = 1 << 20
+
+// HTTPProbe asks GET {baseURL}/models; the client brings the time limit. With
+// ProbeClient no proxy is asked and no redirect followed: only this machine is
+// looked at.
 func HTTPProbe(client *http.Client) Probe {
 	return func(ctx context.Context, baseURL string) ([]Served, error) {
-		ctx, cancel := context.WithTimeout(ctx, probeTime)
-		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, baseURL+"/models", nil)
 		if err != nil {
 			return nil, err
@@ -47,9 +47,10 @@ func HTTPProbe(client *http.Client) Probe {
 	}
 }
 
-// ProbeClient is the HTTP client for HTTPProbe.
+// ProbeClient is the HTTP client for HTTPProbe; it gives up after ProbeTime.
 func ProbeClient() *http.Client {
 	return &http.Client{
+		Timeout:       ProbeTime,
 		Transport:     &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -72,10 +72,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		return w.onDemand(ctx)
 	}
 	close(w.watching)
-	w.check(false) // it may have changed since it was loaded
-
-	quiet := time.NewTimer(settle)
-	quiet.Stop()
+	quiet := time.NewTimer(settle) // at once: it may have changed since it was loaded
 	defer quiet.Stop()
 	for {
 		select {
@@ -130,6 +127,12 @@ func (w *Watcher) check(force bool) {
 		return
 	}
 	w.seen = digest
+	if len(bytes.TrimSpace(text)) == 0 {
+		// An empty file is a valid configuration, but here it is one that is being
+		// written, or was emptied by mistake: it would lock everyone out.
+		w.onChange(Result{Err: fmt.Errorf("%s is empty now: write {} into it if that is meant", w.path)})
+		return
+	}
 	cfg, err := Parse(w.path, text, w.from)
 	w.onChange(Result{Config: cfg, Err: err})
 }

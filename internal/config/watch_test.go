@@ -113,6 +113,16 @@ func TestWatcher_ReportsChanges(t *testing.T) {
 	w.wantLevel("error")
 }
 
+func TestWatcher_TakesNoEmptyFile(t *testing.T) {
+	t.Parallel()
+	w := watch(t, "log: { level: warn }")
+	w.run()
+	w.write(w.path, " \n")
+	if r := w.next(); r.Config != nil || r.Err == nil || !strings.Contains(r.Err.Error(), "is empty now") {
+		t.Errorf("an empty file gave %+v", r)
+	}
+}
+
 func TestWatcher_ToldToReloadReadsAgain(t *testing.T) {
 	t.Parallel()
 	w := watch(t, "log: { level: info }")

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/fairlead/fairlead/internal/ledger"
@@ -172,4 +173,31 @@ func serveAsset(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	_, _ = w.Write(body)
 	return nil
+}
+
+// What may stand in a line that a reader pastes into a shell.
+var (
+	plainHost = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]{1,255}$`)
+	plainName = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,128}$`)
+)
+
+// curl is the one command that fills an empty page: a request to this very server.
+func (c *console) curl(r *http.Request) string {
+	host, scheme, model := r.Host, "http", "MODEL"
+	if !plainHost.MatchString(host) {
+		host = "127.0.0.1:8080"
+	}
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	for _, t := range c.Targets() {
+		if plainName.MatchString(t.Name) {
+			model = t.Name
+			break
+		}
+	}
+	return "curl " + scheme + "://" + host + "/v1/chat/completions \\\n" +
+		"  -H \"Authorization: Bearer $FAIRLEAD_KEY\" \\\n" +
+		"  -H 'Content-Type: application/json' \\\n" +
+		"  -d '{\"model\": \"" + model + "\", \"messages\": [{\"role\": \"user\", \"content\": \"Say ahoy.\"}]}'"
 }

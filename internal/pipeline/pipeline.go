@@ -1,7 +1,7 @@
 // Package pipeline is the hallway: one request's way through the rooms, in order,
 // and nothing else.
 //
-//	authenticate → accept → decide → call → check → record
+//	authenticate → accept → decide → reserve → call → check → record
 //
 // Each stage is a few lines that hand a value from one room to the next; what a
 // room does is written in the room. A body is read only for a caller who may ask,
@@ -18,6 +18,7 @@ import (
 	"github.com/fairlead/fairlead/internal/dialect"
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/route"
 	"github.com/fairlead/fairlead/internal/upstream"
@@ -32,6 +33,9 @@ type Hall struct {
 	House func() *House
 	// Recordable says why nothing may be answered now, where a record is required.
 	Recordable func() error
+	// Reserve sets the expected cost of a request of a key aside, and gives the func
+	// that puts the true cost in its place. Its error refuses the request.
+	Reserve func(keyID string, expected money.Amount) (settle func(money.Amount), err error)
 	// Record takes the row of a finished exchange; it must not block.
 	Record func(*exchange.Exchange)
 	// NewID gives an id that sorts by time.
@@ -43,7 +47,16 @@ type House struct {
 	Hash    string // of the configuration
 	Routes  *route.Table
 	Targets map[string]*upstream.Target
+	Keys    map[string]KeyPolicy // by key id; keys that are not in it have the zero policy
 	Limits  Limits
+}
+
+// KeyPolicy is what the configuration says of one key.
+type KeyPolicy struct {
+	Classes []string // data classes that every request of the key carries
+	// Priced keeps targets without a price out of its plans: a budget that cannot be
+	// counted against is no budget.
+	Priced bool
 }
 
 // Limits bound what one request may bring and fetch.
@@ -74,6 +87,7 @@ type Passage struct {
 	Plan    route.Plan
 	Call    *upstream.Call
 
+	settle    func(money.Amount)
 	firstByte time.Duration
 	overhead  time.Duration
 	bytes     int64 // of the answer
@@ -96,7 +110,7 @@ func (h *Hall) Walk(ctx context.Context, p *Passage) llm.Stream {
 			return
 		}
 		defer h.record(p)
-		for _, stage := range [...]func(*Passage) error{h.accept, h.decide} {
+		for _, stage := range [...]func(*Passage) error{h.accept, h.decide, h.reserve} {
 			if err := stage(p); err != nil {
 				p.err = llm.AsError(err)
 				yield(llm.Event{}, p.err)
@@ -136,11 +150,18 @@ func (h *Hall) accept(p *Passage) error {
 }
 
 func (h *Hall) decide(p *Passage) (err error) {
-	question, err := ask(p.Request)
+	question, err := ask(p.Request, p.House.Keys[p.Caller.KeyID])
 	if err != nil {
 		return err
 	}
 	p.Plan, err = p.House.Routes.Decide(question)
+	return err
+}
+
+// reserve sets aside what the first target of the plan is expected to cost.
+func (h *Hall) reserve(p *Passage) (err error) {
+	first := p.House.Routes.Targets[p.Plan.Targets[0]]
+	p.settle, err = h.Reserve(p.Caller.KeyID, first.Expect(expected(p.Request)).USD)
 	return err
 }
 
@@ -156,5 +177,11 @@ func (h *Hall) call(ctx context.Context, p *Passage) llm.Stream {
 	return p.Call.Walk(ctx)
 }
 
-// record writes down what happened.
-func (h *Hall) record(p *Passage) { h.Record(p.row()) }
+// record writes down what happened, and settles what was reserved for it.
+func (h *Hall) record(p *Passage) {
+	row := p.row()
+	if p.settle != nil {
+		p.settle(row.Bill.Cost.USD)
+	}
+	h.Record(row)
+}

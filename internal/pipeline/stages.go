@@ -45,13 +45,31 @@ func readTags(tags *llm.Tags, header http.Header) error {
 	return nil
 }
 
+// usualOutput is how many tokens an answer is expected to have when the client set
+// no bound.
+const usualOutput = 500
+
+// expected is what a request will probably use. The length of its JSON stands for
+// the prompt; no tokenizer runs in a request's path.
+func expected(req *llm.Request) money.Tokens {
+	tokens := money.Tokens{Input: req.PromptTokens()}
+	if req.Surface != llm.Embeddings {
+		tokens.Output = usualOutput
+		if req.MaxTokens > 0 {
+			tokens.Output = min(req.MaxTokens, usualOutput)
+		}
+	}
+	return tokens
+}
+
 // ask makes the question of a request.
-func ask(req *llm.Request) (route.Question, error) {
+func ask(req *llm.Request, key KeyPolicy) (route.Question, error) {
 	q := route.Question{
 		Model: req.Model, Needs: req.Needs,
-		PromptTokens: req.PromptTokens(), MaxTokens: req.MaxTokens,
-		Classes: req.Tags.Classes,
+		Expected: expected(req), MaxTokens: req.MaxTokens, Priced: key.Priced,
 	}
+	req.Tags.Inherit(llm.Tags{Classes: key.Classes})
+	q.Classes = req.Tags.Classes
 	if !slices.Contains(q.Classes, route.Public) {
 		q.Classes = append(slices.Clip(q.Classes), route.Public)
 	}

@@ -239,6 +239,7 @@ func TestEdits_ApplyAllocatesOnce(t *testing.T) {
 	e.Set([]byte(`"smollm2:135m"`), "model")
 	e.Set([]byte(`true`), "stream_options", "include_usage")
 	e.Set([]byte(`1`), "new", "x\ny", "z")
+	e.Set(AppendString(nil, strings.Repeat("x", 10_000)), "user")
 	e.Delete("metadata", "fairlead_task")
 	if n := testing.AllocsPerRun(20, func() {
 		if _, err := e.Apply(); err != nil {

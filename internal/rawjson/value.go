@@ -167,7 +167,7 @@ func shift(n uint64, power int) (uint64, bool) {
 	if n == 0 {
 		return 0, true
 	}
-	if power < 0 || power > 19 { // n has no zeros at its end that are not in power already
+	if power < 0 || power > 18 { // n ends with no zeros but those counted in power, and 10^19 is beyond int64
 		return 0, false
 	}
 	for ; power > 0; power-- {

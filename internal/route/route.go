@@ -49,11 +49,11 @@ type Table struct {
 
 // Question is one request as a decision sees it.
 type Question struct {
-	Model        string
-	Needs        llm.Ability
-	Classes      []string // in addition to Public
-	PromptTokens int64    // estimated
-	MaxTokens    int64    // 0 when the client set no bound
+	Model     string
+	Needs     llm.Ability
+	Classes   []string     // Public among them
+	Expected  money.Tokens // an estimate
+	MaxTokens int64        // 0 when the client set no bound
 	// MaxUSD is the most that this request may be expected to cost.
 	MaxUSD    money.Amount
 	HasMaxUSD bool
@@ -125,7 +125,7 @@ func (q *Question) refuse(t *Target) *Refusal {
 	if !q.HasMaxUSD && !q.Priced {
 		return nil
 	}
-	cost := t.Expect(money.Tokens{Input: q.PromptTokens, Output: q.MaxTokens})
+	cost := t.Expect(q.Expected)
 	switch {
 	case cost.State == money.Unknown:
 		return no(llm.Budget, "has no price: add `price: {input: …, output: …}` to target %s", t.Name)

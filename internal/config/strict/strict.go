@@ -29,7 +29,7 @@ import (
 const (
 	MaxSize     = 1 << 20 // bytes of a text
 	maxNesting  = 64      // mappings and lists inside each other; the parser recurses
-	maxNames    = 5_000   // in one block mapping; the parser takes 0.2 s for so many, and four times that for twice
+	maxNames    = 5_000   // in one block mapping; the parser takes 0.3 s for so many, and four times that for twice
 	maxNodes    = 200_000 // values after aliases are followed
 	maxProblems = 100
 )

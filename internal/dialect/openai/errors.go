@@ -81,7 +81,7 @@ func DecodeError(status int, body []byte) *llm.Error {
 	e := &llm.Error{Kind: kind, Status: status}
 	readErrorBody(e, body)
 	if tooLongCodes[e.Code] {
-		e.Kind = llm.TooLong
+		e.Kind, e.Code = llm.TooLong, "" // clients of this dialect look for its own code
 	}
 	if e.Message == "" {
 		e.Message = "the upstream answered with HTTP status " + strconv.Itoa(status)
@@ -95,7 +95,7 @@ func decodeStreamError(body []byte) *llm.Error {
 	readErrorBody(e, body)
 	switch kind := strings.ToLower(e.Code); {
 	case tooLongCodes[kind]:
-		e.Kind = llm.TooLong
+		e.Kind, e.Code = llm.TooLong, ""
 	case strings.Contains(kind, "rate_limit"), kind == "429":
 		e.Kind = llm.RateLimited
 	case strings.Contains(kind, "overloaded"), kind == "503", kind == "529":

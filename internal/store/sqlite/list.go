@@ -58,10 +58,12 @@ func (d *DB) findID(ctx context.Context, id string) (int64, error) {
 	return seq, err
 }
 
-// A look-up of an answer's id asks this many segments in one statement, and gives up
-// after as many as 400 million rows fill.
+// A look-up of an answer's id asks a few segments first, for it is mostly the newest
+// answers that are asked for, then many in one statement, and gives up after as many
+// as 50 million rows fill.
 const (
-	maxProbes   = 512
+	firstProbes = 16
+	maxProbes   = 1024
 	maxSegments = 100_000
 )
 
@@ -84,10 +86,10 @@ func (d *DB) findAnswer(ctx context.Context, answerID string, in ledger.Scope) (
 	}
 	segment := newest.Int64 >> 32
 	last := max(oldest.Int64>>32, segment-maxSegments)
-	for ; segment >= last; segment -= maxProbes {
+	for probes := firstProbes; segment >= last; probes = maxProbes {
 		var keys []int64
-		for s := segment; s >= last && s > segment-maxProbes; s-- {
-			keys = append(keys, answerKey(s, answerID))
+		for ; segment >= last && len(keys) < probes; segment-- {
+			keys = append(keys, answerKey(segment, answerID))
 		}
 		var seq int64
 		err := d.read.QueryRowContext(ctx, "SELECT seq FROM exchanges INDEXED BY exchanges_answer WHERE answer IN "+numbers(keys)+

@@ -155,3 +155,12 @@ func Fill(tb testing.TB, s ledger.Store, n int, over time.Duration) *exchange.Ex
 	}
 	return last
 }
+
+// Take makes the next n exchanges.
+func Take(t *Traffic, n int) []*exchange.Exchange {
+	rows := make([]*exchange.Exchange, n)
+	for i := range rows {
+		rows[i] = t.Next()
+	}
+	return rows
+}

@@ -1,0 +1,90 @@
+// Package forwarder is what Fairlead is measured beside: the least that a proxy
+// written on net/http does, and nothing that a gateway adds.
+//
+// It reads no body, parses nothing, checks no key and records nothing. It must stay
+// free of anything that slows it down: each target of the benchmarks is a multiple of
+// its cost. Start reading at Handler.
+package forwarder
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// hopByHop are headers of one connection, not of the message (RFC 9110, 7.6.1).
+var hopByHop = [...]string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// Handler forwards every request to base, path for path.
+func Handler(base *url.URL) http.Handler {
+	return &forwarder{base: base, transport: &http.Transport{
+		DisableCompression:  true,
+		MaxIdleConns:        0, // no limit
+		MaxIdleConnsPerHost: 1 << 20,
+		IdleConnTimeout:     90 * time.Second,
+	}}
+}
+
+type forwarder struct {
+	base      *url.URL
+	transport *http.Transport
+}
+
+// ServeHTTP implements http.Handler.
+func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	u := *f.base
+	u.Path, u.RawQuery = r.URL.Path, r.URL.RawQuery
+	out := (&http.Request{
+		Method: r.Method, URL: &u, Host: u.Host, Header: r.Header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: r.Body, ContentLength: r.ContentLength,
+	}).WithContext(r.Context())
+	for _, name := range hopByHop {
+		delete(out.Header, name)
+	}
+	res, err := f.transport.RoundTrip(out)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer res.Body.Close()
+	header := w.Header()
+	for name, values := range res.Header {
+		header[name] = values
+	}
+	for _, name := range hopByHop {
+		delete(header, name)
+	}
+	w.WriteHeader(res.StatusCode)
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		stream(w, res.Body)
+		return
+	}
+	_, _ = io.Copy(w, res.Body) // the client sees a short answer
+}
+
+const bufferBytes = 32 << 10 // as io.Copy uses
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, bufferBytes); return &b }}
+
+// stream passes each read on at once.
+func stream(w http.ResponseWriter, body io.Reader) {
+	flusher, _ := w.(http.Flusher) // net/http's writer always is one
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	for {
+		n, err := body.Read(*buf)
+		if n > 0 {
+			if _, werr := w.Write((*buf)[:n]); werr != nil {
+				return
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,131 @@
+// Package sdktests runs OpenAI's official SDKs of Python, JavaScript and Go against the built fairlead binary: with the
+// fake upstream, where every answer is known to the byte, and with a real small model on this machine.
+//
+// The Go suite is in openaigo_test.go; the others lie in python and js and run as child processes that get what they need
+// by environment variables. They know nothing of Fairlead's code, only its address, a key and the names in stack_test.go.
+// What they need is put into .cache/sdk by setup.sh; without it they are skipped, or fail with CI=true. With
+// FAIRLEAD_SDK_DIRECT=1 they talk to the fake itself: what fails there is the suite's own fault. Start at TestSDK_Fake.
+package sdktests
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead/internal/testkit"
+)
+
+// patience bounds one suite; the slowest takes a few seconds with the fake and half a minute with the model.
+const patience = 3 * time.Minute
+
+// suite is one SDK's tests: how to run them against a server that stands.
+type suite struct {
+	name string
+	fake func(t *testing.T, s *stack)
+	real func(t *testing.T, s *stack)
+}
+
+var suites = []suite{
+	{"go", goFake, goReal},
+	{"python", python, python},
+	{"js", func(t *testing.T, s *stack) { js(t, s, "fake.test.js") }, func(t *testing.T, s *stack) { js(t, s, "real.test.js") }},
+}
+
+func TestSDK_Fake(t *testing.T) {
+	t.Parallel()
+	for _, suite := range suites {
+		t.Run(suite.name, func(t *testing.T) {
+			t.Parallel()
+			need(t, suite.name)
+			suite.fake(t, fakeStack(t))
+		})
+	}
+}
+
+// TestSDK_Real runs the suites one after another: they share one model on two cores.
+func TestSDK_Real(t *testing.T) {
+	t.Parallel()
+	if direct() {
+		t.Skip("FAIRLEAD_SDK_DIRECT=1: only the fake is asked")
+	}
+	s := realStack(t)
+	for _, suite := range suites {
+		t.Run(suite.name, func(t *testing.T) {
+			need(t, suite.name)
+			suite.real(t, s)
+		})
+	}
+}
+
+func direct() bool { return os.Getenv("FAIRLEAD_SDK_DIRECT") == "1" }
+
+// need skips, or fails with CI=true, where setup.sh has not put the SDK.
+func need(t *testing.T, name string) {
+	t.Helper()
+	if name == "go" {
+		return
+	}
+	if _, err := os.Stat(filepath.Join(sdkDir(t), name+".stamp")); err != nil {
+		missing(t, "OpenAI's %s SDK is not there; to get it: sh sdktests/setup.sh", name)
+	}
+}
+
+func missing(t *testing.T, format string, arguments ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(format, arguments...)
+	}
+	t.Skipf(format, arguments...)
+}
+
+func sdkDir(t *testing.T) string { return filepath.Join(testkit.Root(t), ".cache", "sdk") }
+
+func python(t *testing.T, s *stack) {
+	program := os.Getenv("FAIRLEAD_PYTHON")
+	if program == "" {
+		program = "python3"
+	}
+	run(t, s, []string{
+		"PYTHONPATH=" + filepath.Join(sdkDir(t), "python"), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1",
+		"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", // only what is pinned, not what this machine has
+	}, program, "-s", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=3", "-rs", "python")
+}
+
+func js(t *testing.T, s *stack, file string) {
+	run(t, s, []string{"NODE_PATH=" + filepath.Join(sdkDir(t), "js", "node_modules")},
+		"node", "--test", "--test-reporter=spec", "--test-timeout=60000", filepath.Join("js", file))
+}
+
+// run runs one suite and fails with its whole output.
+func run(t *testing.T, s *stack, environment []string, program string, arguments ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, arguments...)
+	command.Env = append(append(os.Environ(), s.environment()...), environment...)
+	command.WaitDelay = 5 * time.Second
+	var output bytes.Buffer
+	command.Stdout, command.Stderr = &output, &output
+	start := time.Now()
+	err := command.Run()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(command.Args, " "), err, output.String())
+	}
+	t.Logf("%s, %s", summary(output.String()), time.Since(start).Round(10*time.Millisecond))
+}
+
+// summary picks the line that says how many tests ran, for a reader of -v.
+func summary(output string) string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	for _, line := range lines {
+		if strings.Contains(line, "pass ") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return lines[len(lines)-1]
+}
