@@ -60,10 +60,13 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(res.StatusCode)
 	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
-		stream(w, res.Body)
-		return
+		err = stream(w, res.Body)
+	} else {
+		_, err = io.Copy(w, res.Body)
 	}
-	_, _ = io.Copy(w, res.Body) // the client sees a short answer
+	if err != nil {
+		println(err.Error()); panic(http.ErrAbortHandler) // the client must see that the answer is not whole
+	}
 }
 
 const bufferBytes = 32 << 10 // as io.Copy uses
@@ -71,7 +74,7 @@ const bufferBytes = 32 << 10 // as io.Copy uses
 var buffers = sync.Pool{New: func() any { b := make([]byte, bufferBytes); return &b }}
 
 // stream passes each read on at once.
-func stream(w http.ResponseWriter, body io.Reader) {
+func stream(w http.ResponseWriter, body io.Reader) error {
 	flusher, _ := w.(http.Flusher) // net/http's writer always is one
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
@@ -79,12 +82,15 @@ func stream(w http.ResponseWriter, body io.Reader) {
 		n, err := body.Read(*buf)
 		if n > 0 {
 			if _, werr := w.Write((*buf)[:n]); werr != nil {
-				return
+				return werr
 			}
 			flusher.Flush()
 		}
+		if err == io.EOF {
+			return nil
+		}
 		if err != nil {
-			return
+			return err
 		}
 	}
 }

@@ -183,14 +183,19 @@ func (a *App) move(ctx context.Context, cfg *config.Config) error {
 // the old one stays.
 func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	old := a.opt.Config
+	prices, err := loadPrices(cfg)
+	if err != nil {
+		return err
+	}
 	if err := a.configureKeys(ctx, cfg); err != nil {
 		return err
 	}
+	a.build.catalog = prices
 	if err := a.move(ctx, cfg); err != nil {
 		return errors.Join(err, a.configureKeys(ctx, old))
 	}
-	if cfg.Listen != old.Listen || cfg.Data != old.Data || cfg.Engine != old.Engine || cfg.Limits != old.Limits || cfg.Record != old.Record {
-		a.log.Warn("listen, data, engine, limits and record count after a restart only")
+	if names := config.NeedsRestart(old, cfg); len(names) > 0 {
+		a.log.Warn("these settings count after a restart only", "settings", names)
 	}
 	a.opt.Config = cfg
 	a.log.Info("the configuration was reloaded", "hash", a.house.Load().Hash, "targets", len(cfg.Targets), "models", len(cfg.Models))

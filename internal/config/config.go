@@ -101,7 +101,7 @@ type Engine struct {
 	Context int    `yaml:"context" min:"256" max:"10485760" doc:"Context of one slot in tokens."`
 	Slots   int    `yaml:"slots" min:"1" max:"256" doc:"Requests that are worked on at the same time."`
 	Queue   int    `yaml:"queue" min:"1" max:"100000" doc:"Requests that may wait for a slot. More get 503."`
-	Threads int    `yaml:"threads" min:"1" max:"1024" doc:"Processor threads. Without it, as many as there are."`
+	Threads int    `yaml:"threads" min:"1" max:"1024" doc:"Processor threads. Without it, all processors but one, at most 8: with every processor in use a model on a busy machine crawls."`
 }
 
 // Prices is the local overlay of the price catalog.

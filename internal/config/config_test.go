@@ -294,7 +294,7 @@ data: data
 func TestNeedsRestart_NamesWhatIsFixed(t *testing.T) {
 	t.Parallel()
 	a, b := mustParse(t, "{}"), mustParse(t, "{listen: ':9', log: {level: debug}}")
-	if diff := cmp.Diff([]string{"listen"}, config.NeedsRestart(a, b)); diff != "" {
+	if diff := cmp.Diff([]string{"listen", "log"}, config.NeedsRestart(a, b)); diff != "" {
 		t.Error(diff)
 	}
 }

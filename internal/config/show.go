@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -71,11 +72,21 @@ func withoutSecrets(address string) string {
 // a running process cannot change.
 func NeedsRestart(old, next *Config) []string {
 	var names []string
-	if old.Listen != next.Listen {
-		names = append(names, "listen")
-	}
-	if old.Data != next.Data {
-		names = append(names, "data")
+	for _, setting := range []struct {
+		name    string
+		changed bool
+	}{
+		{"listen", old.Listen != next.Listen},
+		{"data", old.Data != next.Data},
+		{"engine", old.Engine != next.Engine},
+		{"limits", old.Limits != next.Limits},
+		{"record", old.Record != next.Record},
+		{"cors", !reflect.DeepEqual(old.CORS, next.CORS)},
+		{"log", old.Log != next.Log},
+	} {
+		if setting.changed {
+			names = append(names, setting.name)
+		}
 	}
 	return names
 }

@@ -245,4 +245,3 @@ func (r *rig) fallback(tb testing.TB) string {
 	tb.Fatal("no exchange has two attempts")
 	return ""
 }
-

@@ -46,4 +46,3 @@ func TestBrowser_PagesFit(t *testing.T) {
 		})
 	}
 }
-

@@ -75,7 +75,7 @@ func (c *console) exchange(w http.ResponseWriter, r *http.Request, v visit) erro
 	for i := range x.Attempts {
 		b.Attempts = append(b.Attempts, viewAttempt(&x.Attempts[i], b.Price == nil))
 	}
-	return c.show(w, v, "exchange", page{Title: "Exchange", Nav: "requests", Search: x.ID, Body: b})
+	return c.show(w, v, "exchange", page{Title: "Exchange", Nav: "requests", Body: b})
 }
 
 func (b *exchangeBody) fillPrice(c *money.Cost) {

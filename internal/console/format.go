@@ -122,7 +122,7 @@ func usd(a money.Amount) string {
 	if whole == "0" {
 		lead := len(fraction) - len(strings.TrimLeft(fraction, "0"))
 		whole, fraction = rounded(whole, fraction, lead+3)
-		if fraction = strings.TrimRight(fraction, "0"); fraction == "" {
+		if fraction == "" {
 			return sign + "$" + whole
 		}
 		return sign + "$" + whole + "." + fraction

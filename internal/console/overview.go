@@ -131,15 +131,18 @@ type overviewBody struct {
 
 // answer is the page in one sentence, each number with the rows it was made from.
 type answer struct {
-	Cost               price
-	Requests           int64
-	Words              string // of the span
-	Change             string
-	Share              string
-	Failed             int64
-	P50, P95           string
-	N                  int64 // first bytes counted
-	All, OK, FailedURL string
+	Cost        price
+	Requests    string
+	Words       string // of the span
+	Change      string
+	Unknown     int64 // requests whose cost is so; 0 when that is all of them
+	Share       string
+	Failed, Cut int64
+	P50, P95    string
+	N           int64 // first bytes counted
+	All, OK     string
+	FailedURL   string
+	CutURL      string
 }
 
 type slotRow struct {
@@ -153,12 +156,13 @@ type targetRow struct {
 	Name, Href, FailedHref string
 	*ledger.Totals
 	Share, P50, P95 string
+	Few             string // why a percentile is missing
 	Cost            price
 }
 
 type sortLink struct {
 	Text, Href, Order string // Order is the value of aria-sort
-	Number            bool
+	Number, Wide      bool
 }
 
 // standing is a configured target.
@@ -227,10 +231,15 @@ func (o *overviewData) rows(more ...string) string {
 
 func (o *overviewData) answer() answer {
 	t := &o.now.Total
+	cost, unknown := priceOfAll(t), t.Unknown
+	if unknown == t.Requests {
+		unknown = 0
+	}
+	cost.Text, _, _ = strings.Cut(cost.Text, " + ") // the sentence says it in words
 	return answer{
-		Cost: priceOfAll(t), Requests: t.Requests, Words: o.span.Words, Change: o.change(),
-		Share: shareOK(t), Failed: notOK(t), P50: quantile(&t.FirstByte, 0.5), P95: quantile(&t.FirstByte, 0.95), N: t.FirstByte.N(),
-		All: o.rows(), OK: o.rows("status", "ok"), FailedURL: o.rows("status", "error"),
+		Cost: cost, Requests: plural(t.Requests, "request"), Words: o.span.Words, Change: o.change(), Unknown: unknown,
+		Share: shareOK(t), Failed: t.Failed, Cut: t.Cut, P50: quantile(&t.FirstByte, 0.5), P95: quantile(&t.FirstByte, 0.95), N: t.FirstByte.N(),
+		All: o.rows(), OK: o.rows("status", "ok"), FailedURL: o.rows("status", "error"), CutURL: o.rows("status", "cut"),
 	}
 }
 
@@ -292,7 +301,7 @@ var columns = [...]column{
 	{"out", "Tokens out", func(a, b *targetRow) int { return cmp.Compare(b.Output, a.Output) }},
 	{"cost", "Cost USD", func(a, b *targetRow) int { return b.Totals.Cost.Cmp(a.Totals.Cost) }},
 	{"p50", "First byte p50 ms", func(a, b *targetRow) int { return cmp.Compare(median(b), median(a)) }},
-	{"p95", "p95 ms", func(a, b *targetRow) int { return cmp.Compare(tail(b), tail(a)) }},
+	{"p95", "First byte p95 ms", func(a, b *targetRow) int { return cmp.Compare(tail(b), tail(a)) }},
 }
 
 func ratio(t *targetRow) float64 { return float64(t.OK) / float64(max(t.Requests-t.Canceled, 1)) }
@@ -321,7 +330,7 @@ func (o *overviewData) table(order string) ([]targetRow, []sortLink, error) {
 	})
 	links := make([]sortLink, len(columns))
 	for i, c := range columns {
-		links[i] = sortLink{Text: c.text, Href: home + with(url.Values{"range": {o.span.Key}}, "sort", c.key), Number: i > 0}
+		links[i] = sortLink{Text: c.text, Href: home + with(url.Values{"range": {o.span.Key}}, "sort", c.key), Number: i > 0, Wide: c.key == "in" || c.key == "out"}
 		if i == at {
 			links[i].Order = "descending"
 			if turned != (i == 0) {
@@ -339,6 +348,9 @@ func (o *overviewData) targetRow(n *ledger.Named) targetRow {
 	row := targetRow{
 		Name: n.Name, Totals: &n.Totals, Share: shareOK(&n.Totals), Cost: priceOfAll(&n.Totals),
 		P50: quantile(&n.FirstByte, 0.5), P95: quantile(&n.FirstByte, 0.95),
+	}
+	if row.P95 == none {
+		row.Few = "not estimable (n = " + count(n.FirstByte.N()) + ")"
 	}
 	if n.Name != "" {
 		row.Href, row.FailedHref = o.rows("target", n.Name), o.rows("target", n.Name, "status", "error")

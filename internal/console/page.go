@@ -45,7 +45,6 @@ type page struct {
 	Title      string
 	Nav        string // the entry of the navigation that is lit
 	Key        string // the key that is signed in, "" when none is
-	Search     string
 	Trouble    string // why the record is in trouble
 	Ranges     []choice
 	Version    string
@@ -94,7 +93,7 @@ func (c *console) serve(h handler) http.Handler {
 }
 
 type errorBody struct {
-	Status  int
+	Outside bool // nobody is signed in, so the page has no head that says it
 	Title   string
 	Message string
 }
@@ -105,10 +104,9 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= http.StatusInternalServerError {
 		c.Log.ErrorContext(r.Context(), "a page of the console could not be shown", "path", r.URL.Path, "err", err)
 	}
-	p := page{Title: http.StatusText(status), Body: errorBody{status, http.StatusText(status), e.Message}}
-	if v, ok := c.visitor(r); ok {
-		p.Key = v.caller.Key
-	}
+	v, inside := c.visitor(r)
+	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	p := page{Title: title, Key: v.caller.Key, Version: c.Version, Body: errorBody{!inside, title, e.Message}}
 	if err := c.render(w, status, "error", p); err != nil {
 		c.Log.ErrorContext(r.Context(), "the console's error page could not be shown", "err", err)
 		http.Error(w, e.Message, status)

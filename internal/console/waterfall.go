@@ -17,6 +17,7 @@ type waterfall struct {
 	Lines  []fallLine
 	Ticks  []tick
 	First  string // where the first byte left, "" when none did
+	Failed bool   // an attempt did
 }
 
 type fallLine struct {
@@ -64,7 +65,7 @@ func waterfallOf(x *exchange.Exchange) *waterfall {
 			a.Seq+1, a.Target, line.Mark.Word, msec(a.Start), msec(a.TTFT), msec(a.Total))
 		wait := "wait"
 		if a.Status == exchange.Failed {
-			wait = "bad"
+			wait, f.Failed = "bad", true
 		}
 		if a.TTFT > 0 {
 			line.Parts = []fallPart{part(a.Start, a.Start+a.TTFT, wait), part(a.Start+a.TTFT, a.Start+a.Total, "bar")}

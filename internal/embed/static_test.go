@@ -16,8 +16,9 @@ import (
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
-// golden is one text with what the Python package wordllama 0.4.0.post1 (with
-// tokenizers and numpy) makes of it: embed(norm=False).
+// golden is one text with what the algorithm of wordllama 0.4.0.post1 makes of it
+// without normalising: its tokenizer run by the Python package tokenizers, its
+// weights averaged by numpy. The package's own embed was not run.
 type golden struct {
 	Text   string    `json:"text"`
 	Tokens int       `json:"tokens"`

@@ -7,25 +7,26 @@ import (
 	"github.com/fairlead/fairlead/internal/money"
 )
 
-// Prices of Anthropic's that the imported file has no place for, from
-// https://platform.claude.com/docs/en/about-claude/pricing (seen 2026-08): writing
-// to the one-hour cache costs twice the plain input, web searches 10 USD a thousand.
+// Prices of Anthropic's that the imported file has no place for: writing to the
+// one-hour cache costs twice the plain input, web searches 10 USD a thousand. As
+// public price tables repeated them in 2026-11; the publisher's own page,
+// https://platform.claude.com/docs/en/about-claude/pricing, was not read for it.
 const (
 	hourCacheFactor = 2
 	searchesPrice   = "10"
 )
 
 // imageModels of Google's bill text and images apart, where the imported file has
-// only the price of images; from https://ai.google.dev/gemini-api/docs/pricing
-// (seen 2026-08), in USD per million output tokens.
+// only the price of images, in USD per million output tokens; as genai-prices 0.2.3
+// has them, with https://ai.google.dev/gemini-api/docs/pricing named as their source.
 var imageModels = map[string]struct{ text, image string }{
 	"gemini-2.5-flash-image":         {"2.5", "30"},
 	"gemini-3-pro-image-preview":     {"12", "120"},
 	"gemini-3.1-flash-image-preview": {"3", "60"},
 }
 
-// more are rows of models that came after the imported file; from the provider's
-// announcements, named in each.
+// more are rows of models that came after the imported file; as genai-prices 0.2.3
+// has them, with the announcements that it names.
 var more = []catalog.Row{
 	{
 		Provider: "aws", Model: "openai.gpt-5.6-luna", Match: "^openai.gpt-5.6-luna | ~us.openai.gpt-5.6-luna",

@@ -93,7 +93,7 @@ func whole() *exchange.Exchange {
 }
 
 func readsBack(t *testing.T, s ledger.Store) {
-	rows := append(Rows(400, 1), whole())
+	rows := append(Rows(250, 1), whole())
 	refused := &exchange.Exchange{ID: Rows(1, 99)[0].ID, Time: Start, Result: exchange.Result{Status: exchange.Failed, HTTPStatus: 401, Kind: "unauthorized"}}
 	free := Rows(1, 100)[0]
 	free.Bill.Cost = money.Free()
@@ -157,13 +157,13 @@ func writesOnce(t *testing.T, s ledger.Store) {
 // oneMillisecond writes so many rows of one moment that any shortening of their ids
 // must collide, in several batches and twice.
 func oneMillisecond(t *testing.T, s ledger.Store) {
-	const n = 2000
+	const n = 600
 	rows := Rows(n, 5)
 	for i, x := range rows {
 		x.ID = rows[0].ID[:10] + x.ID[10:]
 		x.Result.AnswerID = fmt.Sprint("a", i)
 	}
-	for part := range slices.Chunk(rows, 300) {
+	for part := range slices.Chunk(rows, 100) {
 		put(t, s, part...)
 	}
 	put(t, s, rows...)
@@ -200,9 +200,9 @@ func refusesBadID(t *testing.T, s ledger.Store) {
 }
 
 func findsByAnswer(t *testing.T, s ledger.Store) {
-	rows := Rows(1500, 1)
-	rows[10].Result.AnswerID, rows[900].Result.AnswerID = "same", "same"
-	for part := range slices.Chunk(rows, 400) {
+	rows := Rows(700, 1) // more than fit into one segment of an index
+	rows[10].Result.AnswerID, rows[600].Result.AnswerID = "same", "same"
+	for part := range slices.Chunk(rows, 150) {
 		put(t, s, part...)
 	}
 	for _, want := range rows {
@@ -212,8 +212,8 @@ func findsByAnswer(t *testing.T, s ledger.Store) {
 			}
 		}
 	}
-	if got := get(t, s, "same"); got.ID != rows[900].ID {
-		t.Errorf("of two answers with one id Get returns %s, want the newer %s", got.ID, rows[900].ID)
+	if got := get(t, s, "same"); got.ID != rows[600].ID {
+		t.Errorf("of two answers with one id Get returns %s, want the newer %s", got.ID, rows[600].ID)
 	}
 	for _, id := range []string{"", "chatcmpl-none", strings.Repeat("x", 5000), "01BX5ZZKBKACTAV9WEVGEMMVRZ"} {
 		if _, err := s.Get(context.Background(), id, ledger.All()); !errors.Is(err, ledger.ErrNotFound) {
@@ -223,7 +223,7 @@ func findsByAnswer(t *testing.T, s ledger.Store) {
 }
 
 func keepsScopes(t *testing.T, s ledger.Store) {
-	rows := Rows(600, 1)
+	rows := Rows(200, 1)
 	mine, theirs := "config:app0", "config:app1"
 	// Another key's later answer with the same id must not hide the own one.
 	var own, other *exchange.Exchange
@@ -298,7 +298,7 @@ func pages(t *testing.T, s ledger.Store) {
 }
 
 func filters(t *testing.T, s ledger.Store) {
-	rows := Rows(3000, 1)
+	rows := Rows(600, 1)
 	rows[40].Caller.Key = "renamed" // the same key under another name
 	put(t, s, rows...)
 	taskID := ""
@@ -307,7 +307,7 @@ func filters(t *testing.T, s ledger.Store) {
 			taskID = x.Asked.TaskID
 		}
 	}
-	middle := rows[1500].Time.Truncate(time.Millisecond)
+	middle := rows[300].Time.Truncate(time.Millisecond)
 	tests := map[string]struct {
 		f    ledger.Filter
 		want func(*exchange.Exchange) bool
@@ -359,8 +359,8 @@ func filters(t *testing.T, s ledger.Store) {
 }
 
 func sums(t *testing.T, s ledger.Store) {
-	rows := Rows(5000, 1) // about 80 minutes
-	for part := range slices.Chunk(rows, 700) {
+	rows := Take(NewTraffic(1, 5*time.Second), 900) // about 75 minutes
+	for part := range slices.Chunk(rows, 200) {
 		put(t, s, part...)
 	}
 	got := total(t, s, ledger.All())
