@@ -317,7 +317,7 @@ func (g *goSuite) brokenStreams(t *testing.T) {
 }
 
 func (g *goSuite) completeStreams(t *testing.T) {
-	for _, name := range []string{"undone", "odd"} {
+	for _, name := range []string{"undone", "odd", "fields"} {
 		acc, _, err := g.follow(t.Context(), say(name, "hi"))
 		if err != nil || acc.Choices[0].FinishReason != "stop" || acc.Choices[0].Message.Content != openaifake.Sentence {
 			t.Errorf("%s: %v %+v", name, err, acc.Choices)

@@ -46,7 +46,8 @@ var models = map[string]string{
 	"reset":        "cut-event=5,rst",
 	"mute":         "no-finish,no-done",
 	"undone":       "no-done",
-	"odd":          "crlf,pings,fields,write=5",
+	"odd":          "crlf,pings,write=5",
+	"fields":       "crlf,fields,tight",
 	"endless":      "words=1000000,gap=2ms",
 	"silent":       "hold",
 }

@@ -35,6 +35,12 @@ type forwarder struct {
 
 // ServeHTTP implements http.Handler.
 func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The upstream may answer while the transport still looks for the body's end; without
+	// this net/http closes the body then, and that closes the upstream's connection.
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && r.ProtoMajor == 1 {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	u := *f.base
 	u.Path, u.RawQuery = r.URL.Path, r.URL.RawQuery
 	out := (&http.Request{
@@ -65,7 +71,7 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, err = io.Copy(w, res.Body)
 	}
 	if err != nil {
-		println(err.Error()); panic(http.ErrAbortHandler) // the client must see that the answer is not whole
+		panic(http.ErrAbortHandler) // the client must see that the answer is not whole
 	}
 }
 

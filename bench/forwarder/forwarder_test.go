@@ -87,9 +87,32 @@ func TestHandler_SaysThatNothingAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	behind.Close()
-	w := httptest.NewRecorder()
-	Handler(base).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-	if w.Code != http.StatusBadGateway {
-		t.Errorf("status %d, want 502", w.Code)
+	front := httptest.NewServer(Handler(base))
+	defer front.Close()
+	res, err := front.Client().Get(front.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusBadGateway {
+		t.Errorf("status %d, want 502", res.StatusCode)
+	}
+}
+
+func TestHandler_CutsWhatTheUpstreamCut(t *testing.T) {
+	t.Parallel()
+	front := pair(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, "data: 1\n\n")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	res, err := front.Client().Get(front.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("a cut answer came whole: %q", body)
 	}
 }

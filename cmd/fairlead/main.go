@@ -1,5 +1,9 @@
 // Command fairlead is the whole product in one binary: the gateway and the command
 // line around it.
+//
+// It holds flags, words and exit codes and nothing else: what a command does is done
+// by internal/app and the rooms, or asked of the running server. Start reading at
+// newRoot, then up.go.
 package main
 
 import (
@@ -32,7 +36,7 @@ func run() int {
 	if errors.Is(err, context.Canceled) {
 		return exitInterrupted
 	}
-	if msg := exit.Error(); msg != "" {
+	if msg := err.Error(); msg != "" {
 		fmt.Fprintln(os.Stderr, "fairlead: "+msg)
 	}
 	if exit.code == exitUsage {

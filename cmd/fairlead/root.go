@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -66,6 +67,27 @@ func versionText() string {
 	return "dev"
 }
 
+// build is what `fairlead version` tells.
+type build struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"` // "" where the build did not know
+	Go      string `json:"go"`
+	System  string `json:"system"`
+}
+
+func commit() string {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
 func newRoot() *cobra.Command {
 	r := new(reach)
 	root := &cobra.Command{
@@ -81,15 +103,26 @@ each request runs, records what it cost, and says so in headers, in a log and on
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	flags := root.PersistentFlags()
-	flags.StringVar(&r.data, "data", "data", "data `folder` of the server on this machine")
-	flags.StringVar(&r.url, "url", "", "`URL` of a server elsewhere (FAIRLEAD_URL)")
-	flags.StringVar(&r.key, "key", "", "key for it (FAIRLEAD_KEY)")
 	root.AddCommand(
 		upCommand(r), chatCommand(r), configCommand(), keysCommand(r), targetsCommand(r),
 		modelsCommand(r), requestsCommand(r), costCommand(), versionCommand(),
 	)
+	completionExamples(root)
 	return root
+}
+
+// completionExamples puts an example into what cobra itself says of completion.
+func completionExamples(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		panic(err) // it was added one line above
+	}
+	completion.Short = "Write the shell's completion script"
+	completion.Example = "  source <(fairlead completion bash)"
+	for _, shell := range completion.Commands() {
+		shell.Example = "  fairlead completion " + shell.Name() + " > fairlead." + shell.Name()
+	}
 }
 
 // writeJSON prints a value the way scripts read it.
@@ -104,10 +137,11 @@ func versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Example: "  fairlead version --json", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			b := build{versionText(), commit(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), map[string]string{"version": versionText()})
+				return writeJSON(cmd.OutOrStdout(), b)
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "fairlead "+versionText())
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "fairlead %s (commit %s, %s, %s)\n", b.Version, orDash(short(b.Commit, 13)), b.Go, b.System)
 			return err
 		},
 	}

@@ -61,6 +61,9 @@ func up(ctx context.Context, f *upFlags, out io.Writer) error {
 	base := config.Default()
 	f.override(base)
 	if f.setup {
+		if err := os.MkdirAll(base.Data, 0o700); err != nil {
+			return err
+		}
 		if err := setup(ctx, app.EngineConfig(base)); err != nil {
 			return err
 		}

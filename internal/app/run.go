@@ -76,6 +76,7 @@ func (a *App) serve(ctx context.Context, listener net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
+	a.ledger.Live().Close()
 	a.log.Info("stopping: answers under way may end", "within", limits.Drain)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), limits.Drain)
 	defer cancel()

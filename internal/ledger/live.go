@@ -21,6 +21,7 @@ type Live struct {
 	lost  atomic.Uint64
 
 	mu       sync.Mutex
+	closed   bool
 	watchers map[chan *exchange.Exchange]struct{}
 }
 
@@ -33,6 +34,9 @@ func NewLive() *Live { return &Live{watchers: map[chan *exchange.Exchange]struct
 func (l *Live) Subscribe() (rows <-chan *exchange.Exchange, stop func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return nil, nil, &llm.Error{Kind: llm.Overloaded, Message: "the server is stopping"}
+	}
 	if len(l.watchers) >= maxSubscribers {
 		return nil, nil, &llm.Error{Kind: llm.Overloaded, Message: "too many clients follow the requests already; close one"}
 	}
@@ -40,6 +44,19 @@ func (l *Live) Subscribe() (rows <-chan *exchange.Exchange, stop func(), err err
 	l.watchers[c] = struct{}{}
 	l.count.Add(1)
 	return c, func() { l.leave(c) }, nil
+}
+
+// Close ends all watching, as a server does that stops: its watchers would otherwise
+// stay as long as they like.
+func (l *Live) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for c := range l.watchers {
+		delete(l.watchers, c)
+		l.count.Add(-1)
+		close(c)
+	}
 }
 
 func (l *Live) leave(c chan *exchange.Exchange) {

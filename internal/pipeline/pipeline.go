@@ -117,6 +117,7 @@ func (h *Hall) Walk(ctx context.Context, p *Passage) llm.Stream {
 				return
 			}
 		}
+		p.err = errUnfinished
 		for ev, err := range h.call(ctx, p) {
 			p.note(ev, err)
 			if !yield(ev, err) {
@@ -124,6 +125,7 @@ func (h *Hall) Walk(ctx context.Context, p *Passage) llm.Stream {
 				return
 			}
 		}
+		p.finish()
 	}
 }
 

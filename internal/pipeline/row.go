@@ -26,16 +26,23 @@ func (p *Passage) note(ev llm.Event, err error) {
 	}
 }
 
-// left says that the reader stopped before the end: the client went away.
-func (p *Passage) left(err error) {
-	if err == nil {
-		p.err = &llm.Error{Kind: llm.Canceled, Message: "the client went away"}
+// errUnfinished stands in a record whose request neither ended nor failed in a way
+// that anyone noticed, as when a handler panics.
+var errUnfinished = &llm.Error{Kind: llm.Internal, Message: "the request was given up; the log has the detail"}
+
+// finish says that the answer came to its end.
+func (p *Passage) finish() {
+	if p.err == errUnfinished {
+		p.err = nil
 	}
 }
 
-// Refuse notes an error that was met outside the rooms, such as an answer that
-// could not be written.
-func (p *Passage) Refuse(err *llm.Error) { p.err = err }
+// left says that the reader stopped before the end: the client went away.
+func (p *Passage) left(err error) {
+	if err == nil { // not because it was told of an error
+		p.err = &llm.Error{Kind: llm.Canceled, Message: "the client went away"}
+	}
+}
 
 // Cost is what the attempts have cost so far.
 func (p *Passage) Cost() money.Cost {

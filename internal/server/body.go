@@ -36,7 +36,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 		}
 		body = gz
 	default:
-		return nil, &httpError{http.StatusUnsupportedMediaType, &llm.Error{Kind: llm.Invalid, Message: "Content-Encoding " + strconv.Quote(encoding) + " is not known; send gzip or none"}}
+		return nil, &llm.Error{Kind: llm.Invalid, Message: "Content-Encoding " + strconv.Quote(encoding) + " is not known; send gzip or none"}
 	}
 	var buf bytes.Buffer
 	if n := r.ContentLength; n > 0 {

@@ -35,19 +35,27 @@ func (u *Upstream) serve(w http.ResponseWriter, r *http.Request) {
 	_, received.Behavior, _ = strings.Cut(a.Model, ":")
 	u.begin(received)
 	defer u.finish(received)
-	left := make(chan struct{})
-	forget := context.AfterFunc(r.Context(), func() { defer close(left); u.left(received) })
-	defer func() {
-		if !forget() {
-			<-left
-		}
-	}()
+	defer u.watch(r.Context(), received)()
 	if err != nil {
 		return // the client went away, or sent more than any test should
 	}
 	if err := u.act(w, r, s, a, received); errors.Is(err, errCut) {
 		hangUp(w, s.wire.rst || s.before.reset, s.wire.frame)
 		u.conns.Done() // net/http no longer counts a connection that was taken from it
+	}
+}
+
+// watch counts a client as gone when the request's context ends before the handler does. What it returns ends the watch.
+func (u *Upstream) watch(ctx context.Context, received *Received) (stop func()) {
+	counted := make(chan struct{})
+	forget := context.AfterFunc(ctx, func() { defer close(counted); u.left(received) })
+	return func() {
+		switch forgotten := forget(); {
+		case !forgotten:
+			<-counted
+		case ctx.Err() != nil: // the handler saw it first
+			u.left(received)
+		}
 	}
 }
 

@@ -270,10 +270,12 @@ test('no [DONE] is complete', async () => {
   assert.deepEqual(await collect(stream), { text: sentence, finish: ['stop'], usage: [] });
 });
 
-test('odd framing', async () => {
-  const stream = await client.chat.completions.create({ model: 'odd', messages: ask(), stream: true });
-  assert.equal((await collect(stream)).text, sentence);
-});
+for (const name of ['odd', 'fields']) {
+  test(`framing: ${name}`, async () => {
+    const stream = await client.chat.completions.create({ model: name, messages: ask(), stream: true });
+    assert.equal((await collect(stream)).text, sentence);
+  });
+}
 
 test('a client that leaves cancels upstream', async () => {
   const { gone } = await upstream('counts');

@@ -99,9 +99,10 @@ def test_stream_helper(client):
     with client.chat.completions.stream(
         model=MODEL, messages=ask(), stream_options={"include_usage": True}
     ) as stream:
-        kinds = [event.type for event in stream]
+        events = list(stream)
         final = stream.get_final_completion()
-    assert kinds.count("content.delta") == 14 and kinds.count("content.done") == 1
+    assert "".join(event.delta for event in events if event.type == "content.delta") == SENTENCE
+    assert [event.content for event in events if event.type == "content.done"] == [SENTENCE]
     assert final.choices[0].message.content == SENTENCE
     assert final.usage.completion_tokens == 14
 
@@ -382,9 +383,11 @@ def test_no_done_is_complete(client):
     assert chunks[-1].choices[0].finish_reason == "stop"
 
 
-def test_odd_framing(client):
+# The SDK takes a comment after an id line for an event without data and fails, so the two come apart.
+@pytest.mark.parametrize("model", ["odd", "fields"])
+def test_odd_framing(client, model):
     text = ""
-    for chunk in client.chat.completions.create(model="odd", messages=ask(), stream=True):
+    for chunk in client.chat.completions.create(model=model, messages=ask(), stream=True):
         text += chunk.choices[0].delta.content or ""
     assert text == SENTENCE
 

@@ -1,5 +1,6 @@
 // Command fakeupstream serves testkit's fake OpenAI-compatible upstream until it is interrupted or its standard input
 // closes (with -watch-stdin). The first line that it prints is its URL. Text scripts and tests in other languages use it.
+// What it can be made to do is testkit's; this is flags and a life cycle.
 package main
 
 import (
