@@ -41,7 +41,7 @@ func goFake(t *testing.T, s *stack) {
 		{"chat", g.chat}, {"stream", g.stream}, {"stream with usage", g.streamUsage}, {"two answers", g.twoAnswers},
 		{"logprobs", g.logprobs}, {"refusal and details", g.details}, {"tools", g.tools}, {"structured answer", g.structured},
 		{"completions", g.completions}, {"embeddings", g.embeddings}, {"models", g.models}, {"errors", g.errors},
-		{"broken streams", g.brokenStreams}, {"complete streams", g.completeStreams}, {"leaving", g.leaving},
+		{"broken streams", g.brokenStreams}, {"a cut at any byte", g.cuts}, {"complete streams", g.completeStreams}, {"leaving", g.leaving},
 		{"fairlead headers", g.headers}, {"metadata", g.metadata}, {"fallback", g.fallback}, {"nonsense", g.nonsense},
 	}
 	for _, test := range tests {
@@ -316,6 +316,36 @@ func (g *goSuite) brokenStreams(t *testing.T) {
 	}
 }
 
+// cuts takes a prime step through a stream of some 5 KB, so that cuts fall at all places of an event.
+func (g *goSuite) cuts(t *testing.T) {
+	broken, whole := 0, 0
+	for at := 0; at < 6000; at += 41 {
+		response, err := http.Post(g.fakeURL+"/_fake/next", "text/plain", strings.NewReader(fmt.Sprint("cut=", at)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		acc, _, err := g.follow(t.Context(), say("cut", "hi"))
+		text, finish := "", ""
+		if len(acc.Choices) > 0 {
+			text, finish = acc.Choices[0].Message.Content, acc.Choices[0].FinishReason
+		}
+		switch complete := text == openaifake.Sentence && finish == "stop"; {
+		case !strings.HasPrefix(openaifake.Sentence, text):
+			t.Errorf("cut at %d: text %q", at, text)
+		case finish != "" && !complete, err == nil && !complete:
+			t.Errorf("cut at %d: error %v, finish %q, text %q", at, err, finish, text)
+		case err != nil:
+			broken++
+		default:
+			whole++
+		}
+	}
+	if broken < 50 || whole == 0 {
+		t.Errorf("%d broken and %d whole: the cuts do not fall into the stream", broken, whole)
+	}
+}
+
 func (g *goSuite) completeStreams(t *testing.T) {
 	for _, name := range []string{"undone", "odd", "fields"} {
 		acc, _, err := g.follow(t.Context(), say(name, "hi"))
@@ -481,14 +511,15 @@ func goReal(t *testing.T, s *stack) {
 			t.Errorf("%d dimensions, %f, %f", len(boat), cosine(boat, ship), cosine(boat, invoice))
 		}
 	})
-	t.Run("leaving frees the model", func(t *testing.T) {
-		long := say(s.model, "Tell a very long story.")
-		stream := g.client.Chat.Completions.NewStreaming(t.Context(), long)
-		if !stream.Next() {
-			t.Fatal(stream.Err())
+	t.Run("those who leave do not block the next", func(t *testing.T) {
+		for range 4 {
+			stream := g.client.Chat.Completions.NewStreaming(t.Context(), say(s.model, "Tell a very long story."))
+			if !stream.Next() {
+				t.Fatal(stream.Err())
+			}
+			_ = stream.Close() // what we do on purpose; an error would only say that it was cut
 		}
-		_ = stream.Close() // what we do on purpose; an error would only say that it was cut
-		g.ask(t, sea)      // would wait behind the story otherwise, and be canceled by the time limit
+		g.ask(t, sea) // behind four whole stories the time limit would end it
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,9 @@ func TestSDK_Fake(t *testing.T) {
 		t.Run(suite.name, func(t *testing.T) {
 			t.Parallel()
 			need(t, suite.name)
-			suite.fake(t, fakeStack(t))
+			s := fakeStack(t)
+			suite.fake(t, s)
+			t.Run("what upstream was sent", func(t *testing.T) { checkRequests(t, s.fake.Requests()) })
 		})
 	}
 }
@@ -59,6 +62,28 @@ func TestSDK_Real(t *testing.T) {
 			need(t, suite.name)
 			suite.real(t, s)
 		})
+	}
+}
+
+// wrong are the mistakes that the suites make on purpose. Who refuses them, Fairlead or upstream, is not the point here.
+var wrong = []string{`"temperature":3`, `"temperature":"hot"`, `"n":0`, `"messages":null`, `"messages":"hi"`}
+
+// checkRequests holds what the upstream received against the publisher's description.
+func checkRequests(t *testing.T, requests []*testkit.Received) {
+	spec := testkit.OpenAISpec(t)
+	checked := 0
+	for _, request := range requests {
+		body := strings.ReplaceAll(string(request.Body), ": ", ":")
+		if request.Method != "POST" || slices.ContainsFunc(wrong, func(part string) bool { return strings.Contains(body, part) }) {
+			continue
+		}
+		checked++
+		if err := spec.ValidateRequest(request.Path, request.Body); err != nil {
+			t.Errorf("%s %.2000s: %v", request.Path, request.Body, err)
+		}
+	}
+	if checked < 30 {
+		t.Errorf("only %d requests came", checked)
 	}
 }
 

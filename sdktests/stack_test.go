@@ -60,6 +60,7 @@ type stack struct {
 	baseURL, key string
 	model, embed string
 	fakeURL      string // "" for the real model
+	fake         *testkit.Upstream
 	direct       bool
 }
 
@@ -84,7 +85,7 @@ func fakeStack(t *testing.T) *stack {
 		options = append(options, testkit.WithAlias(name, behavior))
 	}
 	up := testkit.NewUpstream(t, options...)
-	s := &stack{baseURL: up.BaseURL(), key: clientKey, model: "chat", embed: "embed", fakeURL: up.URL(), direct: direct()}
+	s := &stack{baseURL: up.BaseURL(), key: clientKey, model: "chat", embed: "embed", fakeURL: up.URL(), fake: up, direct: direct()}
 	if s.direct {
 		return s
 	}
@@ -144,7 +145,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "fairlead")
-	build := exec.Command("go", "build", "-o", path, "github.com/fairlead/fairlead/cmd/fairlead")
+	build := exec.Command("go", "build", "-trimpath", "-o", path, "github.com/fairlead/fairlead/cmd/fairlead")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, output)

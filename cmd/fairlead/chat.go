@@ -152,7 +152,7 @@ func (t *conversation) print(body io.Reader) (string, error) {
 	events := sse.NewReader(body, sse.DefaultMaxEvent)
 	for {
 		ev, err := events.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			_, err = fmt.Fprintln(t.out)
 			return text.String(), err
 		}

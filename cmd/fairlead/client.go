@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fairlead/fairlead/internal/app"
 )
 
@@ -28,6 +30,21 @@ type client struct {
 type reach struct {
 	url, key, data string
 }
+
+// flags adds the three to a command and to those below it.
+func (r *reach) flags(cmd *cobra.Command) {
+	r.dataFlag(cmd)
+	flags := cmd.PersistentFlags()
+	flags.StringVar(&r.url, "url", "", "`URL` of a server elsewhere (FAIRLEAD_URL)")
+	flags.StringVar(&r.key, "key", "", "key for it (FAIRLEAD_KEY)")
+}
+
+func (r *reach) dataFlag(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&r.data, "data", "data", "data `folder` of the server on this machine")
+}
+
+// elsewhere reports whether a server was named, so that none is looked for here.
+func (r *reach) elsewhere() bool { return r.url != "" || os.Getenv("FAIRLEAD_URL") != "" }
 
 // client finds the server. Without a URL it is the one that runs on the data
 // folder.
@@ -53,7 +70,10 @@ func (r *reach) client() (*client, error) {
 }
 
 func notRunning(data string, err error) error {
-	return &exitError{exitUnreachable, fmt.Errorf("no Fairlead runs on the data folder %s: start one with `fairlead up`, or name one with --url and --key (%w)", filepath.Clean(data), err)}
+	if !errors.Is(err, app.ErrNotRunning) {
+		return &exitError{exitFailed, fmt.Errorf("looking for the server that runs on the data folder %s: %w", filepath.Clean(data), err)}
+	}
+	return &exitError{exitUnreachable, fmt.Errorf("no Fairlead runs on the data folder %s: start one with `fairlead up`,\nname the folder of one with --data, or one elsewhere with --url and --key", filepath.Clean(data))}
 }
 
 // do sends a request and gives the answer's body, which the caller closes. An
@@ -90,11 +110,10 @@ func unreachable(base string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
-	return &exitError{exitUnreachable, fmt.Errorf("nothing answers at %s (%w); is `fairlead up` running?", base, err)}
+	return &exitError{exitUnreachable, fmt.Errorf("nothing answers at %s: is `fairlead up` running? (%w)", base, err)}
 }
 
 const maxErrorBody = 64 << 10

@@ -23,20 +23,20 @@ func configCommand() *cobra.Command {
 }
 
 // loadConfig reads a file; its mistakes are printed all together.
-func loadConfig(path string) (*config.Config, *config.Sources, error) {
+func loadConfig(path string) (*config.Config, error) {
 	prices, err := catalog.Load()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	from := config.System(prices)
 	cfg, err := config.Load(path, from)
 	if err != nil {
-		return nil, nil, &exitError{exitConfig, configError(err)}
+		return nil, &exitError{exitConfig, configError(err)}
 	}
 	for _, w := range cfg.Origin.Warnings {
 		fmt.Fprintln(os.Stderr, "warning: "+w.String())
 	}
-	return cfg, from, nil
+	return cfg, nil
 }
 
 // configError puts a line above the mistakes that says how many there are.
@@ -64,7 +64,7 @@ func configCheck() *cobra.Command {
 		Use: "check [FILE]", Short: "Say what is wrong with a configuration, all at once",
 		Example: "  fairlead config check fairlead.yaml", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, _, err := loadConfig(fileArgument(args))
+			cfg, err := loadConfig(fileArgument(args))
 			if err != nil {
 				return err
 			}
@@ -85,7 +85,7 @@ func configShow() *cobra.Command {
 		Use: "show [FILE]", Short: "Print the configuration with its defaults, without its secrets",
 		Example: "  fairlead config show", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, _, err := loadConfig(fileArgument(args))
+			cfg, err := loadConfig(fileArgument(args))
 			if err != nil {
 				return err
 			}

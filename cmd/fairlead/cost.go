@@ -41,9 +41,9 @@ the exit code is 1.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&opt.Provider, "provider", "", "whose prices, e.g. openai")
-	cmd.Flags().StringVar(&opt.Flavor, "flavor", "", "API flavour of the bodies, e.g. chat, responses, embeddings")
-	cmd.Flags().StringVar(&opt.Model, "model", "", "model, for bodies that name none")
+	cmd.Flags().StringVar(&opt.Provider, "provider", "", "`id` of the provider whose prices count, e.g. openai")
+	cmd.Flags().StringVar(&opt.Flavor, "flavor", "", "`flavour` of the API that the bodies come from, e.g. chat, responses, embeddings")
+	cmd.Flags().StringVar(&opt.Model, "model", "", "`name` of the model, instead of the one that the body names")
 	cmd.Flags().StringVar(&at, "at", "", "`date` whose prices count, 2026-08-01 or RFC 3339 (default: now)")
 	if err := cmd.MarkFlagRequired("provider"); err != nil {
 		panic(err) // the flag is declared two lines above

@@ -19,6 +19,7 @@ func keysCommand(r *reach) *cobra.Command {
 		Long:    "Keys are stored hashed and shown once. Changes take effect at once on the running server.",
 		Example: "  fairlead keys create app\n  fairlead keys list\n  fairlead keys revoke app",
 	}
+	r.flags(cmd)
 	cmd.AddCommand(keysCreate(r), keysList(r), keysRevoke(r))
 	return cmd
 }
@@ -56,9 +57,9 @@ func keysCreate(r *reach) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "`scope`: admin reads all records and may use console, metrics and this command line")
-	cmd.Flags().StringVar(&project, "project", "", "`project` that the key belongs to")
-	cmd.Flags().DurationVar(&lives, "expires", 0, "how long it works, e.g. 720h (default: for ever)")
+	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "`scope` of the key; admin may read all records and use the console, the metrics and these commands")
+	cmd.Flags().StringVar(&project, "project", "", "`name` of the project that the key belongs to")
+	cmd.Flags().DurationVar(&lives, "expires", 0, "how long it works, e.g. 720h (default: until it is revoked)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -87,6 +87,7 @@ func modelsCommand(r *reach) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	r.flags(cmd)
 	cmd.AddCommand(modelsPull(r))
 	return cmd
 }

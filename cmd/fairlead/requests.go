@@ -53,9 +53,10 @@ the running server, or from the data folder when none runs.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&asJSON, "json", false, "print JSON, one exchange a line")
 	flags.BoolVarP(&follow, "follow", "f", false, "go on printing as they come")
+	r.flags(cmd)
 	for name, help := range map[string]string{
-		"limit": "how many (1 to 1000, default 50)", "after": "go on behind this id, as the last page ended",
-		"task": "only this task", "status": "only ok, error, canceled or cut", "target": "only this target", "model": "only this model",
+		"limit": "how `many` (1 to 1000, default 50)", "after": "go on behind this `id`, as the last page ended",
+		"task": "only this `task`", "status": "only this `status`: ok, error, canceled or cut", "target": "only this `target`", "model": "only this `model`",
 	} {
 		filter[name] = flags.String(name, "", help)
 	}
@@ -68,7 +69,7 @@ func (r *reach) source(ctx context.Context) (server *client, folder *app.Records
 	if err == nil {
 		return server, nil, nil
 	}
-	if r.url != "" || os.Getenv("FAIRLEAD_URL") != "" {
+	if r.elsewhere() {
 		return nil, nil, err
 	}
 	folder, openErr := app.OpenRecords(ctx, r.data)
@@ -145,7 +146,7 @@ func followExchanges(ctx context.Context, r *reach, p *printer) error {
 	events := sse.NewReader(res.Body, sse.DefaultMaxEvent)
 	for {
 		ev, err := events.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return unreachable(c.base, fmt.Errorf("the server ended"))
 		}
 		if err != nil {

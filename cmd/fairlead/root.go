@@ -141,7 +141,7 @@ func versionCommand() *cobra.Command {
 			if asJSON {
 				return writeJSON(cmd.OutOrStdout(), b)
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "fairlead %s (commit %s, %s, %s)\n", b.Version, orDash(short(b.Commit, 13)), b.Go, b.System)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "fairlead %s (commit %s, %s, %s)\n", b.Version, orDash(b.Commit[:min(len(b.Commit), 12)]), b.Go, b.System)
 			return err
 		},
 	}

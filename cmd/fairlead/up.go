@@ -46,6 +46,7 @@ end; SIGHUP, or a change of the file, reloads the configuration.`,
 			return up(cmd.Context(), f, cmd.OutOrStdout())
 		},
 	}
+	r.dataFlag(cmd)
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration `file` (default: fairlead.yaml, if it is there)")
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`address` instead of the configured one, e.g. 127.0.0.1:9000")
 	cmd.Flags().BoolVar(&f.setup, "setup", false, "first get the local engine, a small chat model and an embedding (about 150 MB, kept)")
@@ -137,7 +138,7 @@ func engineState(cfg *config.Config) func(context.Context) config.EngineState {
 	return func(context.Context) config.EngineState {
 		in, err := engine.Find(app.EngineConfig(cfg))
 		if err != nil {
-			return config.EngineState{Note: "not installed", Next: "`fairlead up --setup` gets it, with a small chat model (about 150 MB)"}
+			return config.EngineState{Note: "not installed", Next: "`fairlead up --setup` gets it and a small model"}
 		}
 		return config.EngineState{Ready: true, Model: in.ModelName, Note: in.ModelName + " by " + in.How()}
 	}

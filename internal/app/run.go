@@ -86,7 +86,9 @@ func (a *App) serve(ctx context.Context, listener net.Listener) error {
 		cut(errors.New("the server is stopping"))
 		err = srv.Close()
 	}
-	<-failed
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
 

@@ -60,8 +60,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // AsError returns err as an *Error; any other error becomes an Internal one whose
 // detail is kept for the log and not shown to the caller.
 func AsError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Kind: Internal, Message: "Fairlead failed while it handled this request; its log has the detail", Err: err}

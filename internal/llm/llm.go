@@ -172,7 +172,8 @@ type Event struct {
 	// AnswerID is the id that the upstream gave the answer, on the first event
 	// that carries it.
 	AnswerID string
-	// More says that another event is already there, so that a flush can wait.
+	// More says that another event, or the end, is already there, so that a flush
+	// can wait.
 	More bool
 }
 

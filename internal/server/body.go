@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/internal/llm"
@@ -27,7 +28,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 
 	var body io.Reader = http.MaxBytesReader(w, r.Body, limit+1)
-	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
 	case "gzip":
 		gz, err := gzip.NewReader(body)
@@ -57,5 +58,5 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 
 func tooLarge(limit int64) error {
 	return &llm.Error{Kind: llm.TooLarge, Message: "the body is larger than the limit of " + strconv.FormatInt(limit, 10) +
-		" bytes; limits.body_bytes in fairlead.yaml raises it"}
+		" bytes; limits.body in fairlead.yaml raises it"}
 }

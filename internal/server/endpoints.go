@@ -24,6 +24,7 @@ func (s *Server) caller(next authorized) handler {
 		if err != nil {
 			return err
 		}
+		s.writeWithin(w, s.cfg.WriteTime)
 		return next(w, r, c)
 	}
 }
@@ -205,13 +206,13 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, _ auth.Caller) err
 			}
 			body, err := json.Marshal(x)
 			if err != nil {
-				return nil //nolint:nilerr // the answer has begun, and a row that cannot be shown is no reason to end it badly
+				return nil // the answer has begun: it can only end
 			}
 			piece = sse.Append(nil, "exchange", body)
 		}
-		_ = control.SetWriteDeadline(time.Now().Add(s.cfg.WriteTime)) // where it cannot be set the client has all the time
+		s.writeWithin(w, s.cfg.WriteTime)
 		if _, err := w.Write(piece); err != nil {
-			return nil //nolint:nilerr // the client went away
+			return nil // the client went away
 		}
 	}
 }

@@ -87,6 +87,7 @@ func (a *answer) fail(err error) error {
 		return err
 	}
 	e := llm.AsError(err)
+	a.extend() // a silent upstream may have outlasted the last one
 	a.server.rooms.Log.Warn("answer broke off", "id", a.passage.ID, "kind", e.Kind, "target", e.Target, "error", e.Error())
 	if e.Kind == llm.Canceled {
 		return nil

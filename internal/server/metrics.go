@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -143,9 +144,7 @@ func (m *Metrics) row(k metricKey) *metricRow {
 			total:     m.total.WithLabelValues(k.surface, k.target),
 		}
 		next := make(map[metricKey]*metricRow, len(*known)+1)
-		for key, r := range *known {
-			next[key] = r
-		}
+		maps.Copy(next, *known)
 		next[k] = row
 		if m.known.CompareAndSwap(known, &next) {
 			return row

@@ -28,11 +28,11 @@ func newBody(b []byte) (io.ReadCloser, error) { return io.NopCloser(bytes.NewRea
 // maxErrorBody bounds what is read of an error answer.
 const maxErrorBody = 64 << 10
 
-// drainBytes and drainTime bound what is read behind an answer's end, so that its
+// drainEvents and drainTime bound what is read behind an answer's end, so that its
 // connection can be used again.
 const (
-	drainBytes = 4 << 10
-	drainTime  = 100 * time.Millisecond
+	drainEvents = 8
+	drainTime   = 100 * time.Millisecond
 )
 
 // requestID finds the upstream's own id of the call, for its support desk.
@@ -133,7 +133,7 @@ func (a *attempt) stream(res *http.Response) error {
 		}
 		ev.More = reader.Buffered()
 		if ev.Marks == llm.MarkDone {
-			ev.More = false
+			ev.More = true // what follows is the end: one flush for both, and the record is made before it
 			if !decoder.Complete() {
 				return cut(nil)
 			}
@@ -160,13 +160,13 @@ func (a *attempt) endOfStream(err error, decoder completer) error {
 		return &llm.Error{Kind: llm.Upstream, Message: "the upstream sent an event larger than " + strconv.Itoa(a.call.Limits.EventBytes) + " bytes", Err: err}
 	}
 	if !decoder.Complete() {
-		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return cut(err)
 		}
 		return err
 	}
 	if end := decoder.End(); end != nil {
-		return a.pass(llm.Event{Marks: llm.MarkDone, Raw: end})
+		return a.pass(llm.Event{Marks: llm.MarkDone, Raw: end, More: true})
 	}
 	return nil
 }
@@ -179,7 +179,8 @@ func cut(err error) error {
 // connection for the next call, but does not wait for an upstream that lingers.
 func (a *attempt) drain(reader *sse.Reader) {
 	a.draining = true
-	for range 8 {
+	a.timer.Reset(drainTime)
+	for range drainEvents {
 		if _, err := reader.Next(); err != nil {
 			return
 		}
@@ -230,7 +231,7 @@ func (r *idleReader) Read(p []byte) (int, error) {
 	a := r.attempt
 	switch {
 	case a.draining:
-		a.timer.Reset(drainTime)
+		return r.body.Read(p)
 	case a.passed || !a.call.Request.Stream:
 		a.timer.Reset(a.target.Timeouts.Idle)
 	default:

@@ -33,6 +33,7 @@ type attempt struct {
 	held     []llm.Event // before the first real event
 	heldLen  int
 	passed   bool // the reader has seen an event
+	billed   bool
 	usage    money.Tokens
 	counted  bool // usage came from the upstream
 	text     int  // bytes of generated text
@@ -40,7 +41,7 @@ type attempt struct {
 
 // attempt calls the target once. It reports whether any event was passed on: then
 // the error can no longer be repaired by another attempt.
-func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event, error) bool) (err error, passed bool) {
+func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event, error) bool) (passed bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errDone)
 	a := &attempt{call: c, target: target, yield: yield, cancel: cancel, begun: time.Now()}
@@ -48,7 +49,7 @@ func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event
 		Seq: len(c.Attempts), Target: target.Name, Provider: target.Provider, Model: target.Model,
 		Start: a.begun.Sub(c.Start),
 	}
-	c.Target, c.current = target, a
+	c.Target, c.Answer, c.current = target, nil, a
 	a.timer = time.AfterFunc(target.Timeouts.FirstEvent, func() { cancel(errSilent) })
 	defer a.timer.Stop()
 	err = a.run(ctx)
@@ -56,7 +57,7 @@ func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event
 		err = a.explain(ctx, err)
 	}
 	a.close(err)
-	return err, a.passed
+	return a.passed, err
 }
 
 func (a *attempt) run(ctx context.Context) error {
@@ -97,6 +98,7 @@ func (a *attempt) pass(ev llm.Event) error {
 	}
 	if !a.passed {
 		a.passed = true
+		a.timer.Stop() // from here on idleReader sets it
 		a.row.TTFT = time.Since(a.begun)
 		if ev.Marks&llm.MarkWhole != 0 {
 			a.bill() // a plain answer carries its cost in a header
@@ -117,7 +119,7 @@ func (a *attempt) pass(ev llm.Event) error {
 
 // hold keeps a copy of an event until the first real one. Pings need not be kept.
 func (a *attempt) hold(ev llm.Event) error {
-	if ev.Marks == llm.MarkComment || ev.Raw == nil {
+	if ev.Marks == llm.MarkComment || ev.Raw == nil && ev.AnswerID == "" {
 		return nil
 	}
 	a.heldLen += len(ev.Raw)
@@ -135,14 +137,14 @@ func (a *attempt) explain(ctx context.Context, err error) error {
 	var e *llm.Error
 	cause := context.Cause(ctx)
 	switch {
-	case cause == errTotal:
+	case errors.Is(cause, errTotal):
 		e = &llm.Error{Kind: llm.Timeout, Message: "the answer was not complete when the exchange's time was over", Err: err}
-	case cause == errSilent && a.answering():
+	case errors.Is(cause, errSilent) && a.answering():
 		e = &llm.Error{Kind: llm.Timeout, Message: "the upstream fell silent for " + a.target.Timeouts.Idle.String() + " within its answer", Err: err}
-	case cause == errSilent:
+	case errors.Is(cause, errSilent):
 		e = &llm.Error{Kind: llm.Timeout, Message: "the upstream did not begin to answer within " + a.target.Timeouts.FirstEvent.String(), Err: err}
 	case cause != nil:
-		e = &llm.Error{Kind: llm.Canceled, Message: "the client went away", Err: err}
+		e = gone(ctx, err)
 	case errors.As(err, &e):
 		copied := *e
 		e = &copied
@@ -183,11 +185,16 @@ func (a *attempt) close(err error) {
 }
 
 // bill prices the attempt. Counts that never came are estimated from the bytes
-// that did: a hang-up is not free, and neither is a cut stream.
+// that did: a hang-up is not free, and neither is a cut stream. The first bill of an
+// attempt stands: what a plain answer's header says is what the record says.
 func (a *attempt) bill() {
+	if a.billed {
+		return
+	}
+	a.billed = true
 	row := &a.row
 	row.Total = time.Since(a.begun)
-	mayBeBilled := row.Status == exchange.OK || a.passed || a.row.HTTPStatus == http.StatusOK || row.Kind == string(llm.Timeout)
+	mayBeBilled := a.passed || row.HTTPStatus == http.StatusOK || row.Kind == string(llm.Timeout) || row.Status == exchange.Canceled
 	switch {
 	case a.counted:
 		row.Bill.Usage = a.usage

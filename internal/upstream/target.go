@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -84,9 +85,7 @@ func newRequest(ctx context.Context, t *Target, req *llm.Request, client http.He
 			header[name] = v
 		}
 	}
-	for name, values := range e.Header {
-		header[name] = values
-	}
+	maps.Copy(header, e.Header)
 	header["Content-Type"] = contentTypeJSON
 	if req.Stream {
 		header["Accept"] = acceptStream

@@ -38,7 +38,8 @@ type Call struct {
 	Loss     []string
 	Attempts []exchange.Attempt
 
-	current *attempt // that is under way
+	current *attempt      // that is under way
+	paused  time.Duration // between tries
 }
 
 // Limits bound what is read from an upstream.
@@ -54,9 +55,10 @@ func DefaultLimits() Limits {
 }
 
 // Waited is the time that went by while targets worked: until the first event of
-// the attempt that answers, and all of the attempts that failed.
+// the attempt that answers, all of the attempts that failed, and the pauses that
+// they asked for.
 func (c *Call) Waited() time.Duration {
-	var sum time.Duration
+	sum := c.paused
 	for i := range c.Attempts {
 		sum += c.Attempts[i].Total
 	}
@@ -113,9 +115,12 @@ func (c *Call) walk(ctx context.Context, yield func(llm.Event, error) bool) erro
 		alone := i == len(c.Plan)-1
 		for try := range target.Attempts {
 			if try > 0 && !c.wait(ctx, last, try, alone) {
+				if ctx.Err() != nil {
+					return ended(ctx, target, last)
+				}
 				break
 			}
-			err, passed := c.attempt(ctx, target, yield)
+			passed, err := c.attempt(ctx, target, yield)
 			if err == nil || errors.Is(err, errStopped) {
 				return nil
 			}
@@ -142,7 +147,7 @@ const (
 // within the deadline; else the next target or the caller takes over.
 func (c *Call) wait(ctx context.Context, last *llm.Error, try int, alone bool) bool {
 	pause := min(backoffFirst<<(try-1), backoffMost)
-	pause = pause/2 + rand.N(pause/2)
+	pause = pause/2 + rand.N(pause/2) //nolint:gosec // jitter is no secret
 	if last.RetryAfter > 0 {
 		if !alone {
 			return false
@@ -154,10 +159,32 @@ func (c *Call) wait(ctx context.Context, last *llm.Error, try int, alone bool) b
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
+	begun := time.Now()
+	defer func() { c.paused += time.Since(begun) }()
 	select {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// ended is the error of an exchange that was over while it waited for its next try.
+func ended(ctx context.Context, target *Target, last *llm.Error) error {
+	if context.Cause(ctx) == errTotal { //nolint:errorlint // our own cause, never wrapped
+		return last
+	}
+	e := gone(ctx, last)
+	e.Target = target.Name
+	return e
+}
+
+// gone is why a call was stopped from the client's side: by the client, or by the
+// server, whose cause is an *llm.Error.
+func gone(ctx context.Context, err error) *llm.Error {
+	if e, ok := errors.AsType[*llm.Error](context.Cause(ctx)); ok {
+		stopped := *e
+		return &stopped
+	}
+	return &llm.Error{Kind: llm.Canceled, Message: "the client went away", Err: err}
 }

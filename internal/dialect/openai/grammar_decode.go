@@ -339,7 +339,7 @@ func escapeLength(b []byte) int {
 		return 2
 	case len(b) < 6:
 		return 0
-	case b[2]|0x20 != 'd' || !bytes.ContainsRune([]byte("89abAB"), rune(b[3])):
+	case b[2]|0x20 != 'd' || strings.IndexByte("89abAB", b[3]) < 0:
 		return 6
 	case len(b) < 12:
 		return 0

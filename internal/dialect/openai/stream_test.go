@@ -190,11 +190,11 @@ func TestUsage_ReproducesTotals(t *testing.T) {
 	t.Parallel()
 	d := newStream(t, streamBody, Options{})
 	for usage, want := range map[string]money.Tokens{
-		`{"prompt_tokens":10,"completion_tokens":5}`:                                                                                      {Input: 10, Output: 5},
-		`{"prompt_tokens":10,"completion_tokens":5,"completion_tokens_details":{"reasoning_tokens":3},"total_tokens":15}`:                 {Input: 10, Output: 2, Reasoning: 3},
-		`{"prompt_tokens":10,"completion_tokens":5,"completion_tokens_details":{"reasoning_tokens":30},"total_tokens":45}`:                {Input: 10, Output: 5, Reasoning: 30},
-		`{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2,"audio_tokens":1}}`:  {Input: 3, CacheRead: 4, CacheWrite5m: 2, AudioInput: 1, Output: 5},
-		`{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":null,"completion_tokens_details":{"audio_tokens":5}}`:          {Input: 10, AudioOutput: 5},
+		`{"prompt_tokens":10,"completion_tokens":5}`: {Input: 10, Output: 5},
+		`{"prompt_tokens":10,"completion_tokens":5,"completion_tokens_details":{"reasoning_tokens":3},"total_tokens":15}`:                {Input: 10, Output: 2, Reasoning: 3},
+		`{"prompt_tokens":10,"completion_tokens":5,"completion_tokens_details":{"reasoning_tokens":30},"total_tokens":45}`:               {Input: 10, Output: 5, Reasoning: 30},
+		`{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2,"audio_tokens":1}}`: {Input: 3, CacheRead: 4, CacheWrite5m: 2, AudioInput: 1, Output: 5},
+		`{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":null,"completion_tokens_details":{"audio_tokens":5}}`:         {Input: 10, AudioOutput: 5},
 	} {
 		_, events, err := drain(d, `data: {"choices":[],"usage":`+usage+"}\n\n")
 		if err != nil || len(events) != 1 || events[0].Usage != want {

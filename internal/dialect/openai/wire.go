@@ -1,5 +1,5 @@
-// Package openai is the codec of the OpenAI dialect: chat completions, completions,
-// embeddings and models, for clients that speak it and for upstreams that do.
+// Package openai is the codec of the OpenAI dialect: chat, completions, embeddings
+// and models, for clients that speak it and for upstreams that do.
 //
 // Bytes in, values out: it opens no connection and knows no target. Requests and
 // answers are not re-encoded; the few fields that Fairlead edits are spliced into

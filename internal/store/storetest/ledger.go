@@ -77,7 +77,7 @@ func whole() *exchange.Exchange {
 	x.Bill = exchange.Bill{
 		Usage: money.Tokens{
 			Input: 1, CacheRead: 2, CacheWrite5m: 3, CacheWrite1h: 4, AudioInput: 5, AudioCacheRead: 6, ImageInput: 7,
-			Output: 8, Reasoning: 9, AudioOutput: 10, ImageOutput: 11, Requests: 12,
+			Output: 8, Reasoning: 9, AudioOutput: 10, ImageOutput: 11, Requests: 12, Searches: 13,
 		},
 		Cost: money.Cost{
 			USD: money.MustParse("0.0000000000000000003"), Input: money.MustParse("0.0000000000000000001"),

@@ -76,6 +76,7 @@ CREATE TABLE exchanges (
 CREATE INDEX exchanges_series  ON exchanges (series);
 CREATE INDEX exchanges_answer  ON exchanges (answer)  WHERE answer IS NOT NULL;
 CREATE INDEX exchanges_status  ON exchanges (status)  WHERE status <> 1;
+CREATE INDEX exchanges_series_status ON exchanges (series, status) WHERE status <> 1;
 CREATE INDEX exchanges_task    ON exchanges (task)    WHERE task <> 0;
 CREATE INDEX exchanges_task_id ON exchanges (task_id) WHERE task_id IS NOT NULL;
 CREATE INDEX exchanges_asked   ON exchanges (asked)   WHERE asked IS NOT NULL;
