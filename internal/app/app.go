@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -63,6 +64,7 @@ type App struct {
 	server  *server.Server
 	control string
 	started time.Time
+	reload  sync.Mutex // guards opt.Config and build.catalog: reloads take turns
 
 	// FirstKey is the secret of the key that this start made or found; "" when
 	// other keys are there.
@@ -162,7 +164,19 @@ func (a *App) authenticate(secret string) (auth.Caller, error) {
 }
 
 // ready is what /readyz tells: anything that makes answers or their record fail.
-func (a *App) ready() error { return a.ledger.Health() }
+// Anyone may read it, so it names no path; the log has the detail.
+func (a *App) ready() error {
+	err := a.ledger.Health()
+	for _, known := range [...]error{ledger.ErrDiskFull, ledger.ErrLocked, ledger.ErrCorrupt} {
+		if errors.Is(err, known) {
+			return fmt.Errorf("the record cannot be written: %w", known)
+		}
+	}
+	if err != nil {
+		return errors.New("the record cannot be written: the server's log says why")
+	}
+	return nil
+}
 
 // move makes a configuration the one that counts for the next request.
 func (a *App) move(ctx context.Context, cfg *config.Config) error {
@@ -182,6 +196,8 @@ func (a *App) move(ctx context.Context, cfg *config.Config) error {
 // Reload puts a changed configuration in the place of the old one. Where it fails
 // the old one stays.
 func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
+	a.reload.Lock()
+	defer a.reload.Unlock()
 	old := a.opt.Config
 	prices, err := loadPrices(cfg)
 	if err != nil {
@@ -190,8 +206,10 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	if err := a.configureKeys(ctx, cfg); err != nil {
 		return err
 	}
+	known := a.build.catalog
 	a.build.catalog = prices
 	if err := a.move(ctx, cfg); err != nil {
+		a.build.catalog = known
 		return errors.Join(err, a.configureKeys(ctx, old))
 	}
 	if names := config.NeedsRestart(old, cfg); len(names) > 0 {
@@ -200,6 +218,13 @@ func (a *App) Reload(ctx context.Context, cfg *config.Config) error {
 	a.opt.Config = cfg
 	a.log.Info("the configuration was reloaded", "hash", a.house.Load().Hash, "targets", len(cfg.Targets), "models", len(cfg.Models))
 	return nil
+}
+
+// current is the configuration that counts now.
+func (a *App) current() *config.Config {
+	a.reload.Lock()
+	defer a.reload.Unlock()
+	return a.opt.Config
 }
 
 // Handler is the HTTP side, for tests that bring their own listener.

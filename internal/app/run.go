@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fairlead/fairlead/internal/config"
+	"github.com/fairlead/fairlead/internal/llm"
 )
 
 // Started is what a start has to tell.
@@ -27,15 +28,16 @@ type Started struct {
 // way within the drain time, the engine, and last what is left to record. ready is
 // called once the port is open.
 func (a *App) Run(ctx context.Context, ready func(Started)) error {
-	listener, err := listen(ctx, a.opt.Config.Listen)
+	cfg := a.current()
+	listener, err := listen(ctx, cfg.Listen)
 	if err != nil {
 		return err
 	}
 	url := "http://" + reachable(listener.Addr())
-	if err := writeControl(a.opt.Config.Data, Control{URL: url, Token: a.control, PID: os.Getpid()}); err != nil {
+	if err := writeControl(cfg.Data, Control{URL: url, Token: a.control, PID: os.Getpid()}); err != nil {
 		return errors.Join(fmt.Errorf("leaving the address in the data folder: %w", err), listener.Close())
 	}
-	defer removeControl(a.opt.Config.Data, a.control)
+	defer removeControl(cfg.Data, a.control)
 
 	// Rooms outlive the requests that use them: they stop when serving has.
 	rooms, stopRooms := context.WithCancel(context.WithoutCancel(ctx))
@@ -45,19 +47,18 @@ func (a *App) Run(ctx context.Context, ready func(Started)) error {
 	if a.engine != nil {
 		group.Go(func() error { return a.engine.Run(rooms) })
 	}
-	if a.opt.Config.Origin.Path != "" && a.opt.Sources != nil {
-		group.Go(func() error { return a.watch(rooms) })
+	if cfg.Origin.Path != "" && a.opt.Sources != nil {
+		group.Go(func() error { return a.watch(rooms, cfg) })
 	}
 	if ready != nil {
 		ready(Started{URL: url})
 	}
-	err = a.serve(ctx, listener)
+	err = a.serve(ctx, listener, &cfg.Limits)
 	stopRooms()
 	return errors.Join(err, group.Wait())
 }
 
-func (a *App) serve(ctx context.Context, listener net.Listener) error {
-	limits := &a.opt.Config.Limits
+func (a *App) serve(ctx context.Context, listener net.Listener, limits *config.Limits) error {
 	// Requests live on while the server drains; their context ends with this one.
 	base, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
@@ -83,8 +84,8 @@ func (a *App) serve(ctx context.Context, listener net.Listener) error {
 	err := srv.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {
 		a.log.Warn("answers were still under way after the drain time: they are cut")
-		cut(errors.New("the server is stopping"))
-		err = srv.Close()
+		cut(errStopping)
+		err = a.end(srv)
 	}
 	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
@@ -92,9 +93,26 @@ func (a *App) serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
+// errStopping is what answers end with that outlast the drain time.
+var errStopping = &llm.Error{Kind: llm.Overloaded, Code: "server_stopping", RetryAfter: time.Second,
+	Message: "the server is stopping and could not wait for the end of this answer"}
+
+// farewell is how long answers that were cut may take to say so and to be recorded.
+const farewell = 2 * time.Second
+
+// end waits for the answers that were cut, but not for clients that do not read.
+func (a *App) end(srv *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	if srv.Shutdown(ctx) == nil {
+		return nil
+	}
+	return srv.Close()
+}
+
 // watch reloads the configuration when its file changes or SIGHUP comes.
-func (a *App) watch(ctx context.Context) error {
-	w := config.NewWatcher(a.opt.Config, a.opt.Sources, func(r config.Result) {
+func (a *App) watch(ctx context.Context, cfg *config.Config) error {
+	w := config.NewWatcher(cfg, a.opt.Sources, func(r config.Result) {
 		err := r.Err
 		if err == nil {
 			a.opt.Adjust(r.Config)

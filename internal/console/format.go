@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -88,12 +89,14 @@ func msec(d time.Duration) string {
 	return count(int64(ms + 0.5))
 }
 
-// quantile is a percentile in milliseconds.
+// quantile is a percentile in milliseconds, to the two digits that a histogram knows.
 func quantile(h *ledger.Histogram, q float64) string {
-	if d, ok := h.Quantile(q); ok {
-		return msec(d)
+	d, ok := h.Quantile(q)
+	if !ok || d <= 0 {
+		return none
 	}
-	return none
+	unit := math.Pow(10, math.Floor(math.Log10(float64(d)))-1)
+	return msec(time.Duration(math.Round(float64(d)/unit) * unit))
 }
 
 // share is part of whole in percent. It is 100 or 0 only where that is exact.

@@ -30,7 +30,7 @@ const (
 // the table's row, the id as the event's, and "skipped" with how many were too many to
 // show. A reader gives the last id that it has (since, or Last-Event-ID when it comes
 // back) and gets first what it missed.
-func (c *console) live(w http.ResponseWriter, r *http.Request, v visit) error {
+func (c *console) live(w http.ResponseWriter, r *http.Request, _ visit) error {
 	q := r.URL.Query()
 	f, err := c.filterOf(q)
 	if err != nil {
@@ -57,7 +57,7 @@ func (c *console) live(w http.ResponseWriter, r *http.Request, v visit) error {
 	if !s.begin(missed) {
 		return nil
 	}
-	s.follow(r, v, rows)
+	s.follow(r, rows)
 	return nil
 }
 
@@ -99,7 +99,9 @@ func (s *stream) begin(missed []*exchange.Exchange) bool {
 	return s.send(out)
 }
 
-func (s *stream) follow(r *http.Request, v visit, rows <-chan *exchange.Exchange) {
+// follow passes rows on until the reader leaves or its session ends: who signed out
+// or whose key was revoked sees no further row.
+func (s *stream) follow(r *http.Request, rows <-chan *exchange.Exchange) {
 	ping := time.NewTicker(livePing)
 	defer ping.Stop()
 	flush := time.NewTimer(liveEvery)
@@ -110,7 +112,7 @@ func (s *stream) follow(r *http.Request, v visit, rows <-chan *exchange.Exchange
 		case <-r.Context().Done():
 			return
 		case <-ping.C:
-			if _, ok := s.visitor(r); !ok || !s.send([]byte(": still here\n\n")) {
+			if !s.welcome(r) || !s.send([]byte(": still here\n\n")) {
 				return
 			}
 		case x, open := <-rows:
@@ -121,11 +123,16 @@ func (s *stream) follow(r *http.Request, v visit, rows <-chan *exchange.Exchange
 				flush.Reset(liveEvery)
 			}
 		case <-flush.C:
-			if !s.flush() {
+			if !s.welcome(r) || !s.flush() {
 				return
 			}
 		}
 	}
+}
+
+func (s *stream) welcome(r *http.Request) bool {
+	_, ok := s.visitor(r)
+	return ok
 }
 
 // take keeps a row until the next flush; it is true for the first one.

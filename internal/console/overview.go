@@ -207,7 +207,7 @@ func rangeLinks(path string, q url.Values, chosen string) []choice {
 func with(q url.Values, name, value string) string {
 	out := url.Values{}
 	for k, vs := range q {
-		if k != name && k != "after" && len(vs) > 0 && vs[0] != "" {
+		if k != name && k != "after" && len(vs) > 0 && strings.TrimSpace(vs[0]) != "" {
 			out.Set(k, vs[0])
 		}
 	}

@@ -88,6 +88,7 @@ type Passage struct {
 	Call    *upstream.Call
 
 	settle    func(money.Amount)
+	reading   time.Duration // of the body, at the client's pace
 	firstByte time.Duration
 	overhead  time.Duration
 	bytes     int64 // of the answer
@@ -139,7 +140,9 @@ func (h *Hall) accept(p *Passage) error {
 	if err := h.Recordable(); err != nil {
 		return err
 	}
+	begun := time.Now()
 	body, err := p.In.Body()
+	p.reading = time.Since(begun)
 	if err != nil {
 		return err
 	}

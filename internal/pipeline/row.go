@@ -18,7 +18,7 @@ func (p *Passage) note(ev llm.Event, err error) {
 	}
 	if p.firstByte == 0 {
 		p.firstByte = time.Since(p.Start)
-		p.overhead = max(p.firstByte-p.Call.Waited(), 0)
+		p.overhead = max(p.firstByte-p.reading-p.Call.Waited(), 0)
 	}
 	p.bytes += int64(len(ev.Raw))
 	if p.answerID == "" {
@@ -53,7 +53,7 @@ func (p *Passage) Cost() money.Cost {
 }
 
 // Overhead is the time until the answer's first byte that was not spent waiting
-// for a target.
+// for the client's body or for a target.
 func (p *Passage) Overhead() time.Duration { return p.overhead }
 
 // row is the record of the exchange as it stands.

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead/internal/llm"
@@ -62,6 +61,9 @@ func expected(req *llm.Request) money.Tokens {
 	return tokens
 }
 
+// undeclared is what a request is of that nobody classed.
+var undeclared = []string{route.Public}
+
 // ask makes the question of a request.
 func ask(req *llm.Request, key KeyPolicy) (route.Question, error) {
 	q := route.Question{
@@ -70,8 +72,8 @@ func ask(req *llm.Request, key KeyPolicy) (route.Question, error) {
 	}
 	req.Tags.Inherit(llm.Tags{Classes: key.Classes})
 	q.Classes = req.Tags.Classes
-	if !slices.Contains(q.Classes, route.Public) {
-		q.Classes = append(slices.Clip(q.Classes), route.Public)
+	if len(q.Classes) == 0 {
+		q.Classes = undeclared
 	}
 	if req.Tags.MaxUSD != "" {
 		limit, err := money.Parse(req.Tags.MaxUSD)

@@ -51,7 +51,7 @@ type Table struct {
 type Question struct {
 	Model     string
 	Needs     llm.Ability
-	Classes   []string     // Public among them
+	Classes   []string     // of the request's data; Public where nobody declared any
 	Expected  money.Tokens // an estimate
 	MaxTokens int64        // 0 when the client set no bound
 	// MaxUSD is the most that this request may be expected to cost.

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -45,9 +46,12 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	}
 	n, err := buf.ReadFrom(io.LimitReader(body, limit+1))
 	var over *http.MaxBytesError
+	var stopping *llm.Error
 	switch {
 	case n > limit, errors.As(err, &over):
 		return nil, tooLarge(limit)
+	case err != nil && errors.As(context.Cause(r.Context()), &stopping):
+		return nil, stopping
 	case err != nil && r.Context().Err() != nil:
 		return nil, &llm.Error{Kind: llm.Canceled, Message: "the client went away", Err: err}
 	case err != nil:
