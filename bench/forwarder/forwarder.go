@@ -65,11 +65,8 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		delete(header, name)
 	}
 	w.WriteHeader(res.StatusCode)
-	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
-		err = stream(w, res.Body)
-	} else {
-		_, err = io.Copy(w, res.Body)
-	}
+	streamed := strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream")
+	err = pass(w, res.Body, streamed)
 	if err != nil {
 		panic(http.ErrAbortHandler) // the client must see that the answer is not whole
 	}
@@ -79,8 +76,10 @@ const bufferBytes = 32 << 10 // as io.Copy uses
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, bufferBytes); return &b }}
 
-// stream passes each read on at once.
-func stream(w http.ResponseWriter, body io.Reader) error {
+// pass copies the answer, and passes each read on at once where it is streamed. It is
+// io.Copy with a buffer that is used again: by its own means net/http's writer would
+// allocate 32 KB for each answer.
+func pass(w http.ResponseWriter, body io.Reader, streamed bool) error {
 	flusher, _ := w.(http.Flusher) // net/http's writer always is one
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
@@ -90,7 +89,9 @@ func stream(w http.ResponseWriter, body io.Reader) error {
 			if _, werr := w.Write((*buf)[:n]); werr != nil {
 				return werr
 			}
-			flusher.Flush()
+			if streamed {
+				flusher.Flush()
+			}
 		}
 		if err == io.EOF {
 			return nil

@@ -21,6 +21,7 @@ import (
 
 func chatCommand(r *reach) *cobra.Command {
 	var model, system string
+	var maxTokens int
 	var quiet bool
 	cmd := &cobra.Command{
 		Use:   "chat [PROMPT]",
@@ -32,6 +33,9 @@ stderr.`,
   fairlead chat --model smollm2 < question.txt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if maxTokens < 1 {
+				return usage("--max-tokens is %d: it must be at least 1", maxTokens)
+			}
 			c, err := r.client()
 			if err != nil {
 				return err
@@ -41,7 +45,7 @@ stderr.`,
 					return err
 				}
 			}
-			talk := &conversation{client: c, model: model, out: cmd.OutOrStdout(), quiet: quiet}
+			talk := &conversation{client: c, model: model, maxTokens: maxTokens, out: cmd.OutOrStdout(), quiet: quiet}
 			if system != "" {
 				talk.messages = append(talk.messages, message{"system", system})
 			}
@@ -50,9 +54,15 @@ stderr.`,
 	}
 	cmd.Flags().StringVarP(&model, "model", "m", "", "model or target `name` (default: the first that the server offers)")
 	cmd.Flags().StringVar(&system, "system", "", "system `prompt`")
+	cmd.Flags().IntVar(&maxTokens, "max-tokens", defaultMaxTokens, "`most` tokens of one answer; small models may ramble")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "no line about route and cost")
+	r.flags(cmd)
 	return cmd
 }
+
+// defaultMaxTokens is a long answer for a person, and a minute of a small model's
+// time.
+const defaultMaxTokens = 1024
 
 func (c *client) firstModel(ctx context.Context) (string, error) {
 	var list struct {
@@ -64,7 +74,7 @@ func (c *client) firstModel(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if len(list.Data) == 0 {
-		return "", errors.New("the server offers no model; add a target to fairlead.yaml")
+		return "", errors.New("the server has no model yet: `fairlead up --setup` gets a small one, or add a target to fairlead.yaml")
 	}
 	return list.Data[0].ID, nil
 }
@@ -75,11 +85,12 @@ type message struct {
 }
 
 type conversation struct {
-	client   *client
-	model    string
-	messages []message
-	out      io.Writer
-	quiet    bool
+	client    *client
+	model     string
+	maxTokens int
+	messages  []message
+	out       io.Writer
+	quiet     bool
 }
 
 // maxPrompt bounds what is read from stdin.
@@ -119,18 +130,19 @@ func (t *conversation) start(ctx context.Context, args []string) error {
 func (t *conversation) turn(ctx context.Context, prompt string) error {
 	t.messages = append(t.messages, message{"user", prompt})
 	res, err := t.client.do(ctx, http.MethodPost, "/v1/chat/completions",
-		map[string]any{"model": t.model, "messages": t.messages, "stream": true})
+		map[string]any{"model": t.model, "messages": t.messages, "max_completion_tokens": t.maxTokens, "stream": true})
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
+	id := res.Header.Get(headerID)
 	text, err := t.print(res.Body)
 	if err != nil {
-		return err
+		return withRecord(err, id)
 	}
 	t.messages = append(t.messages, message{"assistant", text})
 	if !t.quiet {
-		t.account(ctx, res.Header.Get("x-fairlead-id"))
+		t.account(ctx, id)
 	}
 	return nil
 }
@@ -141,6 +153,7 @@ type chunk struct {
 		Delta struct {
 			Content string `json:"content"`
 		} `json:"delta"`
+		FinishReason string `json:"finish_reason"`
 	} `json:"choices"`
 	Error *struct {
 		Message string `json:"message"`
@@ -157,7 +170,8 @@ func (t *conversation) print(body io.Reader) (string, error) {
 			return text.String(), err
 		}
 		if err != nil {
-			return "", fmt.Errorf("the answer broke off: %w", err)
+			fmt.Fprintln(t.out)
+			return "", brokeOff(err)
 		}
 		var c chunk
 		if ev.Comment || string(ev.Data) == "[DONE]" || json.Unmarshal(ev.Data, &c) != nil {
@@ -172,8 +186,18 @@ func (t *conversation) print(body io.Reader) (string, error) {
 			if _, err := io.WriteString(t.out, choice.Delta.Content); err != nil {
 				return "", err
 			}
+			if choice.FinishReason == "length" {
+				defer fmt.Fprintln(os.Stderr, dim(fmt.Sprintf("(the answer ends at a limit of tokens; --max-tokens is %d)", t.maxTokens)))
+			}
 		}
 	}
+}
+
+func brokeOff(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &exitError{exitRefused, fmt.Errorf("the answer broke off: %w", err)}
 }
 
 // account prints what the record says of the exchange. The answer was given

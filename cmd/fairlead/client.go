@@ -125,10 +125,36 @@ func serverError(res *http.Response) error {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
+	err := fmt.Errorf("the server answered with HTTP status %d", res.StatusCode)
 	if json.Unmarshal(body, &e) == nil && e.Error.Message != "" {
-		return &exitError{exitRefused, fmt.Errorf("%s (HTTP %d)", e.Error.Message, res.StatusCode)}
+		err = fmt.Errorf("%s (HTTP %d)", e.Error.Message, res.StatusCode)
 	}
-	return &exitError{exitRefused, fmt.Errorf("the server answered with HTTP status %d", res.StatusCode)}
+	if res.StatusCode < http.StatusInternalServerError { // the caller's own mistake: the message says what to do
+		return &exitError{exitRefused, err}
+	}
+	return withRecord(&exitError{exitRefused, err}, res.Header.Get(headerID))
+}
+
+// headerID carries the id of the exchange.
+const headerID = "x-fairlead-id"
+
+// withRecord adds where the whole story stands.
+func withRecord(err error, id string) error {
+	if id == "" || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w\n`fairlead requests %s` shows each attempt", err, id)
+}
+
+// alive reports whether the server answers at all.
+func (c *client) alive(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	res, err := c.do(ctx, http.MethodGet, "/healthz", nil)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
 
 // get reads one JSON document.

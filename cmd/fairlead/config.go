@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -65,19 +66,45 @@ func configCheck() *cobra.Command {
 		Example: "  fairlead config check fairlead.yaml", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := loadConfig(fileArgument(args))
+			if asJSON {
+				return errors.Join(checkJSON(cmd.OutOrStdout(), cfg, err), err)
+			}
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), map[string]any{"valid": true, "hash": cfg.Hash(), "targets": len(cfg.Targets), "models": len(cfg.Models), "keys": len(cfg.Keys)})
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %d targets, %d models, %d keys (hash %s)\n",
-				fileArgument(args), len(cfg.Targets), len(cfg.Models), len(cfg.Keys), cfg.Hash())
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %s, %s, %s (hash %s)\n", fileArgument(args),
+				count(len(cfg.Targets), "target"), count(len(cfg.Models), "model"), count(len(cfg.Keys), "key"), cfg.Hash())
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// checked is the answer of `config check --json`.
+type checked struct {
+	Valid    bool            `json:"valid"`
+	Hash     string          `json:"hash,omitempty"`
+	Targets  int             `json:"targets"`
+	Models   int             `json:"models"`
+	Keys     int             `json:"keys"`
+	Problems config.Problems `json:"problems"`
+	Warnings config.Problems `json:"warnings"`
+}
+
+// checkJSON writes the mistakes where a script reads them; they are on stderr, too.
+func checkJSON(w io.Writer, cfg *config.Config, err error) error {
+	answer := checked{Problems: config.Problems{}, Warnings: config.Problems{}}
+	switch {
+	case errors.As(err, &answer.Problems):
+	case err != nil:
+		return nil // there is no file to speak of
+	default:
+		answer.Valid, answer.Hash = true, cfg.Hash()
+		answer.Targets, answer.Models, answer.Keys = len(cfg.Targets), len(cfg.Models), len(cfg.Keys)
+		answer.Warnings = append(answer.Warnings, cfg.Origin.Warnings...)
+	}
+	return writeJSON(w, answer)
 }
 
 func configShow() *cobra.Command {

@@ -92,9 +92,17 @@ func keysList(r *reach) *cobra.Command {
 				case !k.Usable(now):
 					state = "expired"
 				}
-				rows = append(rows, []string{k.Name, state, orDash(k.Prefix), orDash(strings.Join(k.Scopes, ",")), k.Source, k.ID})
+				ends := "–"
+				if !k.Expires.IsZero() {
+					ends = k.Expires.Local().Format(time.DateOnly)
+				}
+				rows = append(rows, []string{short(k.Name, 20), state, orDash(k.Prefix), short(orDash(strings.Join(k.Scopes, ",")), 10), ends, short(k.ID, 32)})
 			}
-			return table(cmd.OutOrStdout(), []string{"NAME", "STATE", "STARTS", "SCOPES", "FROM", "ID"}, rows)
+			if len(rows) == 0 {
+				fmt.Fprintln(os.Stderr, "there is no key yet: `fairlead keys create NAME` makes one")
+				return nil
+			}
+			return table(cmd.OutOrStdout(), []string{"NAME", "STATE", "STARTS", "SCOPES", "ENDS", "ID"}, rows)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

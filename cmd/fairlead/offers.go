@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,9 +35,11 @@ func (c *client) offers(ctx context.Context, kind string) ([]server.Offer, error
 func targetsCommand(r *reach) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "targets", Short: "List the targets of the running server: model, endpoint, price, abilities",
-		Example: "  fairlead targets --json", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use: "targets [NAME]", Short: "List the targets of the running server, or show one with what it can do",
+		Long: `A target is one model at one endpoint. Prices are USD per million tokens. With a NAME: its endpoint,
+its abilities and the data classes that it may see, too.`,
+		Example: "  fairlead targets\n  fairlead targets cheap\n  fairlead targets --json", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {
 				return err
@@ -43,23 +48,75 @@ func targetsCommand(r *reach) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			out := cmd.OutOrStdout()
+			if len(args) == 1 {
+				return showTarget(out, offers, args[0], asJSON)
+			}
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), offers)
+				return writeJSON(out, offers)
 			}
-			var rows [][]string
-			for _, o := range offers {
-				d := o.Detail
-				price := "unknown"
-				if d.PriceIn != "" {
-					price = "$" + d.PriceIn + " / $" + d.PriceOut
-				}
-				rows = append(rows, []string{o.Name, d.Provider, short(d.Model, 24), d.State, price, short(strings.Join(d.Abilities, " "), 36)})
+			if len(offers) == 0 {
+				fmt.Fprintln(os.Stderr, "there is no target yet: add one to fairlead.yaml, or `fairlead up --setup` gets a small local model")
+				return nil
 			}
-			return table(cmd.OutOrStdout(), []string{"TARGET", "PROVIDER", "MODEL", "STATE", "USD/M IN/OUT", "CAN"}, rows)
+			return table(out, []string{"TARGET", "PROVIDER", "MODEL", "STATE", "$/M IN", "$/M OUT"}, targetRows(offers))
 		},
 	}
+	r.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// targetRows fit 100 columns.
+func targetRows(offers []server.Offer) (rows [][]string) {
+	for _, o := range offers {
+		d := o.Detail
+		rows = append(rows, []string{
+			short(o.Name, 24), short(d.Provider, 17), short(orDash(d.Model), 24), d.State,
+			short(orUnknown(d.PriceIn), 8), short(orUnknown(d.PriceOut), 8),
+		})
+	}
+	return rows
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+func showTarget(w io.Writer, offers []server.Offer, name string, asJSON bool) error {
+	at := slices.IndexFunc(offers, func(o server.Offer) bool { return o.Name == name })
+	if at < 0 {
+		return &exitError{exitRefused, fmt.Errorf("there is no target %q: `fairlead targets` lists them", name)}
+	}
+	if asJSON {
+		return writeJSON(w, offers[at])
+	}
+	d := offers[at].Detail
+	abilities := strings.Join(d.Abilities, " ")
+	if d.Assumed {
+		abilities += " (assumed: the catalog does not know the model)"
+	}
+	classes := strings.Join(d.Classes, " ")
+	if classes == "" {
+		classes = "public; all where the endpoint is on this machine"
+	}
+	window := "unknown"
+	if d.Context > 0 {
+		window = strconv.FormatInt(d.Context, 10) + " tokens"
+	}
+	for _, line := range [][2]string{
+		{"target", name}, {"provider", d.Provider}, {"model", orDash(d.Model)}, {"endpoint", orDash(d.BaseURL)}, {"state", d.State},
+		{"price", "USD per million tokens: " + orUnknown(d.PriceIn) + " in, " + orUnknown(d.PriceOut) + " out"},
+		{"context", window}, {"classes", classes}, {"can", abilities},
+	} {
+		if _, err := fmt.Fprintf(w, "%-10s%s\n", line[0], line[1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func modelsCommand(r *reach) *cobra.Command {
@@ -81,7 +138,11 @@ func modelsCommand(r *reach) *cobra.Command {
 			}
 			var rows [][]string
 			for _, o := range offers {
-				rows = append(rows, []string{o.Name, strings.Join(o.Plan, " → ")})
+				rows = append(rows, []string{short(o.Name, 30), short(strings.Join(o.Plan, " → "), 66)})
+			}
+			if len(rows) == 0 {
+				fmt.Fprintln(os.Stderr, "there is no model yet: add one to fairlead.yaml; targets can be asked for by name")
+				return nil
 			}
 			return table(cmd.OutOrStdout(), []string{"MODEL", "PLAN"}, rows)
 		},

@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +20,7 @@ import (
 	"github.com/fairlead/fairlead/internal/app"
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/ledger"
+	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
@@ -37,6 +42,9 @@ the running server, or from the data folder when none runs.`,
 				if *value != "" {
 					q.Set(name, *value)
 				}
+			}
+			if _, err := ledger.ParseFilter(q, ledger.All()); err != nil {
+				return usage("%w: see the flags", err)
 			}
 			p := &printer{out: cmd.OutOrStdout(), json: asJSON}
 			switch {
@@ -66,15 +74,18 @@ the running server, or from the data folder when none runs.`,
 // source reads records from the server or, where none runs, from the data folder.
 func (r *reach) source(ctx context.Context) (server *client, folder *app.Records, err error) {
 	server, err = r.client()
-	if err == nil {
-		return server, nil, nil
-	}
 	if r.elsewhere() {
-		return nil, nil, err
+		return server, nil, err
+	}
+	if err == nil {
+		// A server that was killed has left its address.
+		if err = server.alive(ctx); err == nil {
+			return server, nil, nil
+		}
 	}
 	folder, openErr := app.OpenRecords(ctx, r.data)
 	if openErr != nil {
-		return nil, nil, fmt.Errorf("%w; and the data folder cannot be read: %w", err, openErr)
+		return nil, nil, fmt.Errorf("%w\n(its record cannot be read either: %w)", err, openErr)
 	}
 	return nil, folder, nil
 }
@@ -123,12 +134,27 @@ func listExchanges(ctx context.Context, r *reach, q url.Values, p *printer) erro
 		return err
 	}
 	switch {
+	case len(page.Data) == 0 && len(q) > 0:
+		fmt.Fprintln(os.Stderr, "no recorded exchange is like that; `fairlead requests` shows them all")
 	case len(page.Data) == 0:
 		fmt.Fprintln(os.Stderr, "nothing recorded yet; `fairlead chat \"hello\"` makes the first")
-	case page.Next != "" && !p.json:
-		fmt.Fprintln(os.Stderr, dim("more: fairlead requests --after "+page.Next))
+	case p.json:
+	case page.Next != "":
+		q.Set("after", page.Next)
+		fmt.Fprintln(os.Stderr, dim("older ones: fairlead requests"+flagsOf(q)))
+	default:
+		fmt.Fprintln(os.Stderr, dim("one of them with its attempts: fairlead requests ID"))
 	}
 	return nil
+}
+
+// flagsOf is a filter as it would be typed.
+func flagsOf(q url.Values) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		fmt.Fprintf(&b, " --%s %s", name, q.Get(name))
+	}
+	return b.String()
 }
 
 // followExchanges prints exchanges as the server records them.
@@ -173,7 +199,7 @@ type printer struct {
 }
 
 // rowFormat fits 100 columns.
-const rowFormat = "%-8s  %-26s  %-8s  %-14s  %9s  %7s  %s\n"
+const rowFormat = "%-8s  %-26s  %-8s  %-18s  %11s  %7s  %s\n"
 
 func (p *printer) list(rows []*exchange.Exchange) error {
 	for _, x := range rows {
@@ -187,14 +213,45 @@ func (p *printer) list(rows []*exchange.Exchange) error {
 			p.headed = true
 			fmt.Fprintf(p.out, rowFormat, "TIME", "ID", "STATUS", "TARGET", "TOKENS", "SECONDS", "COST")
 		}
-		tokens := strconv.FormatInt(x.Bill.Usage.TotalInput(), 10) + "→" + strconv.FormatInt(x.Bill.Usage.TotalOutput(), 10)
 		_, err := fmt.Fprintf(p.out, rowFormat, x.Time.Local().Format(time.TimeOnly), x.ID, x.Result.Status,
-			short(orDash(x.Result.Target), 14), tokens, strconv.FormatFloat(x.Total.Seconds(), 'f', 3, 64), costText(x.Bill.Cost))
+			short(orDash(x.Result.Target), 18), tokensText(x.Bill.Usage), strconv.FormatFloat(x.Total.Seconds(), 'f', 3, 64), billText(x))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tokensText is "in→out", a dash where no token was counted.
+func tokensText(t money.Tokens) string {
+	in, out := t.TotalInput(), t.TotalOutput()
+	if in == 0 && out == 0 {
+		return "–"
+	}
+	return strconv.FormatInt(in, 10) + "→" + strconv.FormatInt(out, 10)
+}
+
+// billText is the cost; what no target worked on has none.
+func billText(x *exchange.Exchange) string {
+	if len(x.Attempts) == 0 {
+		return "–"
+	}
+	return costText(x.Bill.Cost)
+}
+
+// span is a duration, a dash where it never came so far.
+func span(d, round time.Duration) string {
+	if d == 0 {
+		return "–"
+	}
+	return d.Round(round).String()
+}
+
+func statusText(s exchange.Status, code int) string {
+	if code == 0 {
+		return string(s)
+	}
+	return string(s) + " (HTTP " + strconv.Itoa(code) + ")"
 }
 
 func (p *printer) detail(x *exchange.Exchange) error {
@@ -204,22 +261,22 @@ func (p *printer) detail(x *exchange.Exchange) error {
 	lines := [][]string{
 		{"id", x.ID},
 		{"time", x.Time.Format(time.RFC3339Nano)},
-		{"status", string(x.Result.Status) + " (HTTP " + strconv.Itoa(x.Result.HTTPStatus) + ")"},
+		{"status", statusText(x.Result.Status, x.Result.HTTPStatus)},
 		{"model", x.Asked.Model + " → " + orDash(x.Result.Target) + " by " + orDash(x.Result.Route)},
 		{"tokens", fmt.Sprintf("%d in, %d out", x.Bill.Usage.TotalInput(), x.Bill.Usage.TotalOutput())},
-		{"cost", costText(x.Bill.Cost)},
-		{"latency", fmt.Sprintf("first byte %s, total %s, overhead %s", x.FirstByte.Round(time.Microsecond), x.Total.Round(time.Microsecond), x.Overhead.Round(time.Microsecond))},
+		{"cost", billText(x)},
+		{"latency", fmt.Sprintf("first byte %s, total %s, overhead %s", span(x.FirstByte, time.Microsecond), span(x.Total, time.Microsecond), span(x.Overhead, time.Microsecond))},
 		{"config", x.Result.ConfigHash},
 	}
 	if x.Result.Message != "" {
 		lines = append(lines, []string{"error", x.Result.Kind + ": " + x.Result.Message})
 	}
 	for _, a := range x.Attempts {
-		text := fmt.Sprintf("%s %s (HTTP %d) in %s, %s", a.Target, a.Status, a.HTTPStatus, a.Total.Round(time.Millisecond), costText(a.Bill.Cost))
-		if a.Message != "" {
-			text += ": " + short(a.Message, 60)
-		}
+		text := fmt.Sprintf("%s %s in %s, %s", a.Target, statusText(a.Status, a.HTTPStatus), span(a.Total, time.Microsecond), costText(a.Bill.Cost))
 		lines = append(lines, []string{"attempt " + strconv.Itoa(a.Seq+1), text})
+		if a.Message != "" {
+			lines = append(lines, []string{"", short(a.Kind+": "+a.Message, 86)})
+		}
 	}
 	for _, line := range lines {
 		if _, err := fmt.Fprintf(p.out, "%-11s%s\n", line[0], line[1]); err != nil {

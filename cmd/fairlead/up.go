@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead/fairlead/internal/app"
+	"github.com/fairlead/fairlead/internal/auth"
 	"github.com/fairlead/fairlead/internal/catalog"
 	"github.com/fairlead/fairlead/internal/config"
 	"github.com/fairlead/fairlead/internal/engine"
@@ -156,14 +157,10 @@ func logger(cfg *config.Config) *slog.Logger {
 
 // banner fits one screen: what was found, where it listens, the key, a curl.
 func banner(out io.Writer, a *app.App, cfg *config.Config, found []config.Found, s app.Started) {
-	key := a.FirstKey
-	if key == "" {
-		key = "$FAIRLEAD_KEY"
-	}
 	fmt.Fprintf(out, "%s listens on %s\n", bold("Fairlead "+versionText()), bold(s.URL))
 	var silent []string
 	for _, f := range found {
-		if !f.OK && f.Next == "" {
+		if f.Kind == "server" && !f.OK && f.Next == "" {
 			silent = append(silent, f.Name)
 			continue
 		}
@@ -177,23 +174,43 @@ func banner(out io.Writer, a *app.App, cfg *config.Config, found []config.Found,
 		fmt.Fprintf(out, "  ○ nothing answers on the usual ports of %s\n", strings.Join(silent, ", "))
 	}
 	if found == nil {
-		fmt.Fprintf(out, "  %s: %d targets, %d models\n", cfg.Origin.Path, len(cfg.Targets), len(cfg.Models))
+		fmt.Fprintf(out, "  %s: %s, %s, %s\n", cfg.Origin.Path,
+			count(len(cfg.Targets), "target"), count(len(cfg.Models), "model"), count(len(cfg.Keys), "key"))
 	}
-	fmt.Fprintf(out, "\n  key      %s", key)
-	if a.FirstKey != "" {
-		fmt.Fprintf(out, "   (kept in %s)", relative(filepath.Join(cfg.Data, "first-key")))
-	}
+	key, about := keyText(cfg, a.FirstKey)
+	fmt.Fprintf(out, "\n  key      %s", about)
 	fmt.Fprintf(out, "\n  console  %s/console/   (sign in with the key)\n", s.URL)
 	if name := firstName(cfg); name != "" {
 		fmt.Fprintf(out, `
   curl %s/v1/chat/completions \
-    -H "Authorization: Bearer %s" -H "Content-Type: application/json" \
+    -H "Authorization: Bearer %s" \
+    -H "Content-Type: application/json" \
     -d '{"model": "%s", "messages": [{"role": "user", "content": "Say hello"}]}'
 `, s.URL, key, name)
 		fmt.Fprintf(out, "\nNow, in another terminal: fairlead chat%s \"hello\"\n", dataFlag(cfg.Data))
 		return
 	}
-	fmt.Fprintln(out, "\nThere is no target yet: `fairlead up --setup` gets a small model, or write a fairlead.yaml (the README has the shortest).")
+	fmt.Fprintln(out, "\nThere is no target yet: `fairlead up --setup` gets a small local model, or name one in\nfairlead.yaml (the README has the shortest).")
+}
+
+// keyText is a key as a shell would write it, and what to say about it.
+func keyText(cfg *config.Config, first string) (shell, about string) {
+	if first != "" {
+		return first, first + "   (kept in " + relative(filepath.Join(cfg.Data, auth.FirstKeyFile)) + ")"
+	}
+	if len(cfg.Keys) == 0 {
+		return "YOUR_KEY", "one that you have; `fairlead keys create NAME" + dataFlag(cfg.Data) + "` makes another"
+	}
+	k := cfg.Keys[0]
+	about = "that of " + k.Name + " in " + cfg.Origin.Path
+	written := k.Secret.Reference()
+	if path, ok := strings.CutPrefix(written, "file:"); ok {
+		return "$(cat " + path + ")", about
+	}
+	if strings.HasPrefix(written, "${") {
+		return written, about
+	}
+	return "YOUR_KEY", about
 }
 
 func firstName(cfg *config.Config) string {

@@ -16,6 +16,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -62,6 +63,7 @@ type App struct {
 	house   atomic.Pointer[pipeline.House]
 	offers  atomic.Pointer[[]server.Offer]
 	server  *server.Server
+	lock    *os.File // of the data folder
 	control string
 	started time.Time
 	reload  sync.Mutex // guards opt.Config and build.catalog: reloads take turns
@@ -78,13 +80,17 @@ func New(ctx context.Context, opt Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqlite.Open(ctx, filepath.Join(cfg.Data, DatabaseFile))
+	lock, err := lockData(cfg.Data)
 	if err != nil {
 		return nil, err
 	}
-	a := &App{opt: opt, log: opt.Log, db: db, control: rand.Text(), started: time.Now()}
+	db, err := sqlite.Open(ctx, filepath.Join(cfg.Data, DatabaseFile))
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	a := &App{opt: opt, log: opt.Log, db: db, lock: lock, control: rand.Text(), started: time.Now()}
 	if err := a.wire(ctx, prices); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.Close(), lock.Close())
 	}
 	return a, nil
 }
@@ -233,7 +239,7 @@ func (a *App) Handler() http.Handler { return a.server }
 // Close closes the store. Run must have ended.
 func (a *App) Close() error {
 	a.build.close()
-	return a.db.Close()
+	return errors.Join(a.db.Close(), a.lock.Close())
 }
 
 var _ io.Closer = (*App)(nil)

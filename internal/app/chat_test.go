@@ -92,7 +92,7 @@ func TestGateway_StreamedAnswer(t *testing.T) {
 		has, hasNot []string
 		target      string
 	}{
-		"chat":             {asking("both", streamed), chatPath, []string{"Ahoy", "\n\ndata: [DONE]\n\n"}, []string{"usage"}, "one"},
+		"chat":             {asking("both", streamed), chatPath, []string{"Ahoy", "\n\ndata: [DONE]\n\n"}, []string{`"usage":{`}, "one"},
 		"with usage":       {asking("both", withUsage), chatPath, []string{`"usage":{"prompt_tokens":5`, "[DONE]"}, nil, "one"},
 		"odd frames":       {asking("one", withUsage, behaving("crlf,unknown,fields,split")), chatPath, []string{"event: vendor.debug\r\n", "retry: 3000\r\n"}, []string{"\n\n"}, "one"},
 		"byte by byte":     {asking("one", streamed, behaving("write=1")), chatPath, []string{"你好", "🚢", "[DONE]"}, []string{"\ufffd"}, "one"},
@@ -102,7 +102,7 @@ func TestGateway_StreamedAnswer(t *testing.T) {
 		"late fallback":    {asking("both", streamed, behaving("cut-event=1")), chatPath, []string{"second", "[DONE]"}, []string{"Ahoy", "error"}, "two"},
 		"unreachable":      {asking("half", streamed), chatPath, []string{"second", "[DONE]"}, []string{"error"}, "two"},
 		"error event":      {asking("both", streamed, behaving("error-event=0")), chatPath, []string{"second", "[DONE]"}, []string{"Ahoy", "error"}, "two"},
-		"old completion":   {`{"model":"one","prompt":"hi","stream":true}`, completionPath, []string{`"text":"Ahoy!"`, "[DONE]"}, []string{"usage"}, "one"},
+		"old completion":   {`{"model":"one","prompt":"hi","stream":true}`, completionPath, []string{`"text":"Ahoy!"`, "[DONE]"}, []string{`"usage":{`}, "one"},
 		"a target by name": {asking("two", streamed), chatPath, []string{"second"}, nil, "two"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestGateway_StreamedAnswer(t *testing.T) {
 				}
 			}
 			x := g.of(t, got)
-			if x.Result.Status != exchange.OK || !x.Asked.Stream || x.Result.Target != tc.target || x.Bill.Cost.State != money.Known || x.Result.Bytes != int64(len(got.body)) {
+			if x.Result.Status != exchange.OK || !x.Asked.Stream || x.Result.Target != tc.target || x.Attempts[len(x.Attempts)-1].Bill.Cost.State != money.Known || x.Result.Bytes != int64(len(got.body)) {
 				t.Errorf("recorded %+v", x)
 			}
 		})

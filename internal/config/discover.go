@@ -288,7 +288,7 @@ func (b *builder) hostedKeys(from *Sources) []Found {
 	}
 	if len(found) == 0 {
 		found = append(found, Found{Kind: "key", Name: "Hosted providers", Note: "no key in the environment",
-			Next: "export one, such as OPENAI_API_KEY, to add a provider"})
+			Next: "export one, such as OPENAI_API_KEY"})
 	}
 	return found
 }

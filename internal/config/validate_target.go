@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/fairlead/fairlead/internal/catalog"
 	"github.com/fairlead/fairlead/internal/config/strict"
+	"github.com/fairlead/fairlead/internal/engine"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -61,7 +63,7 @@ func (c *checker) model(t *Target, at []string) {
 		return
 	}
 	if t.Provider == LocalProvider {
-		t.Model = c.cfg.Engine.Model // the engine chooses where that is empty too
+		t.Model = cmp.Or(c.cfg.Engine.Model, engine.DefaultModel)
 		return
 	}
 	c.keyProblem("model is missing: name the model as the provider calls it, such as model: gpt-4o", at...)

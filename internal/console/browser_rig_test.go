@@ -165,13 +165,19 @@ func eval[T any](b *browser, script string) T {
 	return v
 }
 
-// until waits for a script to become true.
+// until waits for a page that is loaded and a script that is true on it.
 func (b *browser) until(script string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](script, chromedp.WithPollingInterval(20*time.Millisecond))); err != nil {
-		b.t.Fatalf("waiting for %s: %v; the page says: %s", script, err, eval[string](b, "document.body.innerText"))
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool]("document.readyState === 'complete' && ("+script+")", chromedp.WithPollingInterval(20*time.Millisecond)))
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "context") { // else the page gave way to the next one
+			b.t.Fatalf("waiting for %s: %v; the page says: %s", script, err, eval[string](b, "document.body.innerText"))
+		}
 	}
 }
 

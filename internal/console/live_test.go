@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,11 +52,15 @@ func follow(t *testing.T, r *rig, query string, header ...string) *reader {
 
 func (f *reader) next() (name, data string) {
 	f.t.Helper()
-	ev, err := f.events.Next()
-	if err != nil {
-		f.t.Fatal(err)
+	for {
+		ev, err := f.events.Next()
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if !ev.Comment {
+			return ev.Name, string(ev.Data)
+		}
 	}
-	return string(ev.Name), string(ev.Data)
 }
 
 // row makes an exchange like sample's that arrives n seconds after it.
@@ -141,8 +146,14 @@ func TestLive_EndsWithTheSession(t *testing.T) {
 	f := follow(t, r, "")
 	r.revoked.Store(true)
 	r.ledger.Record(row(1, nil))
-	if ev, err := f.events.Next(); err != io.EOF {
-		t.Errorf("got %q, %v; want the end", ev.Data, err)
+	for {
+		ev, err := f.events.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil || !ev.Comment {
+			t.Fatalf("got %q, %v; want the end", ev.Data, err)
+		}
 	}
 }
 

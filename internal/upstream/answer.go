@@ -116,7 +116,7 @@ func (a *attempt) stream(res *http.Response) error {
 			if _, err := a.target.Codec.Answer(a.call.Request, a.target.Options, body); err != nil {
 				return err
 			}
-			return &llm.Error{Kind: llm.Unsupported, Message: "the upstream answered a stream's request in one piece: it cannot stream"}
+			return &llm.Error{Kind: llm.Upstream, Message: "the upstream answered a stream's request in one piece: it cannot stream"}
 		}
 		return unexpected(kind, "an event stream")
 	}
