@@ -199,7 +199,7 @@ type printer struct {
 }
 
 // rowFormat fits 100 columns.
-const rowFormat = "%-8s  %-26s  %-8s  %-18s  %11s  %7s  %s\n"
+const rowFormat = "%-8s  %-26s  %-8s  %-15s  %10s  %7s  %s\n"
 
 func (p *printer) list(rows []*exchange.Exchange) error {
 	for _, x := range rows {
@@ -214,7 +214,7 @@ func (p *printer) list(rows []*exchange.Exchange) error {
 			fmt.Fprintf(p.out, rowFormat, "TIME", "ID", "STATUS", "TARGET", "TOKENS", "SECONDS", "COST")
 		}
 		_, err := fmt.Fprintf(p.out, rowFormat, x.Time.Local().Format(time.TimeOnly), x.ID, x.Result.Status,
-			short(orDash(x.Result.Target), 18), tokensText(x.Bill.Usage), strconv.FormatFloat(x.Total.Seconds(), 'f', 3, 64), billText(x))
+			short(orDash(x.Result.Target), 15), tokensText(x.Bill.Usage), strconv.FormatFloat(x.Total.Seconds(), 'f', 3, 64), billText(x))
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,9 @@ end; SIGHUP, or a change of the file, reloads the configuration.`,
   fairlead up --config prod.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, _, err := net.SplitHostPort(f.listen); f.listen != "" && err != nil {
+				return usage("--listen %q is not an address: write host:port, such as 127.0.0.1:9000", f.listen)
+			}
 			if cmd.Flags().Changed("data") {
 				f.data = r.data
 			}

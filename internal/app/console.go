@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead/internal/auth"
@@ -16,7 +17,7 @@ func (a *App) console() http.Handler {
 		StillAdmin: func(c auth.Caller) bool {
 			for _, k := range a.keys.Keys() {
 				if k.ID == c.KeyID {
-					return k.Usable(time.Now())
+					return k.Usable(time.Now()) && slices.Contains(k.Scopes, auth.ScopeAdmin)
 				}
 			}
 			return c.KeyID == controlID

@@ -119,7 +119,7 @@ func (a *App) offerList(cfg *config.Config) []server.Offer {
 			continue // the house could not have been built
 		}
 		d := &server.Detail{
-			Provider: t.Provider, Model: t.Model, BaseURL: t.BaseURL, Abilities: a.build.abilities(t).Names(),
+			Provider: t.Provider, Model: t.Model, BaseURL: t.ShownURL(), Abilities: a.build.abilities(t).Names(),
 			Assumed: !price.inCatalog, Classes: t.Classes, Context: a.build.catalog.ContextWindow(t.Provider, t.Model), State: "configured",
 		}
 		d.PriceIn, d.PriceOut = price.published()

@@ -44,10 +44,13 @@ func (c *Config) shown() *Config {
 	next.Keys = slices.Clone(c.Keys)
 	next.Targets = slices.Clone(c.Targets)
 	for i := range next.Targets {
-		next.Targets[i].BaseURL = withoutSecrets(next.Targets[i].BaseURL)
+		next.Targets[i].BaseURL = next.Targets[i].ShownURL()
 	}
 	return &next
 }
+
+// ShownURL is the target's address as people may see it.
+func (t *Target) ShownURL() string { return withoutSecrets(t.BaseURL) }
 
 // withoutSecrets puts dots in the place of query values that look like a secret.
 func withoutSecrets(address string) string {

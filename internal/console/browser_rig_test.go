@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	logs "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -94,7 +95,8 @@ func (b *browser) hear(ev any) {
 	var wrong string
 	switch ev := ev.(type) {
 	case *logs.EventEntryAdded:
-		if ev.Entry.Level == logs.EntryLevelError || ev.Entry.Level == logs.EntryLevelWarning {
+		meant := strings.HasSuffix(ev.Entry.URL, "/nope") // a page that is not there
+		if (ev.Entry.Level == logs.EntryLevelError || ev.Entry.Level == logs.EntryLevelWarning) && !meant {
 			wrong = fmt.Sprintf("%s: %s %s", ev.Entry.Level, ev.Entry.Text, ev.Entry.URL)
 		}
 	case *runtime.EventExceptionThrown:
@@ -146,6 +148,20 @@ func (b *browser) press(keys string) {
 	b.do("pressing "+keys, chromedp.KeyEvent(keys))
 }
 
+// strike sends one key as a keyboard does: the letter follows only where the page
+// let the key pass, while press types it whatever the page said.
+func (b *browser) strike(key string) {
+	b.t.Helper()
+	b.do("striking "+key, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+			if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kind, Key: key, Text: key}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
 // signIn goes through the form.
 func (b *browser) signIn() {
 	b.t.Helper()
@@ -175,8 +191,9 @@ func (b *browser) until(script string) {
 		if err == nil {
 			return
 		}
-		if ctx.Err() != nil || !strings.Contains(err.Error(), "context") { // else the page gave way to the next one
-			b.t.Fatalf("waiting for %s: %v; the page says: %s", script, err, eval[string](b, "document.body.innerText"))
+		gone := strings.Contains(err.Error(), "Cannot find context") || strings.Contains(err.Error(), "navigated") // the next page comes
+		if ctx.Err() != nil || !gone {
+			b.t.Fatalf("waiting for %s: %v; %s says: %s", script, err, eval[string](b, "location.href"), eval[string](b, "document.body.innerText"))
 		}
 	}
 }

@@ -47,9 +47,7 @@ func TestBrowser_PagesFit(t *testing.T) {
 					}
 				}
 			}
-			if name == "empty" {
-				b.clean()
-			}
+			b.clean()
 		})
 	}
 }
@@ -114,15 +112,15 @@ func TestBrowser_FilterOpenAndReturn(t *testing.T) {
 	b.press("jjk" + kb.Enter)
 	b.until(`location.pathname.length > '/console/requests/'.length`)
 	if id, want := eval[string](b, `location.pathname.split('/').pop()`), r.list(t, "target=cheap")[0].ID; id != want {
-		t.Errorf("j, j, k and enter opened %s, want the first row %s", id, want)
+		t.Errorf("down twice, up once and enter opened %s, want the first row %s", id, want)
 	}
 	b.until(`document.querySelectorAll('.fall rect').length > 0`)
 	b.do("back", chromedp.NavigateBack())
 	b.until(`location.search === '?target=cheap' && document.querySelectorAll('#list tbody tr').length === 50`)
 
 	answer := r.list(t, "status=ok")[3]
-	b.press("/")
-	b.do("searching", chromedp.SendKeys(chromedp.CSS(".search input"), answer.Result.AnswerID+kb.Enter))
+	b.strike("/")
+	b.do("searching", chromedp.KeyEvent(answer.Result.AnswerID+kb.Enter))
 	b.until(`location.pathname.endsWith('` + answer.ID + `')`)
 
 	b.click(".out button")

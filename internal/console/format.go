@@ -66,12 +66,12 @@ func count(n int64) string {
 	return digits
 }
 
-// plural is "1 request", "2 requests".
-func plural(n int64, word string) string {
+// someRequests is "1 request", "2 requests".
+func someRequests(n int64) string {
 	if n == 1 {
-		return "1 " + word
+		return "1 request"
 	}
-	return count(n) + " " + word + "s"
+	return count(n) + " requests"
 }
 
 // msec writes d as milliseconds without the unit: as many digits as tell something.
@@ -181,14 +181,14 @@ func priceOf(c money.Cost, exact bool) price {
 // priceOfAll is what many exchanges cost together.
 func priceOfAll(t *ledger.Totals) price {
 	if t.Requests > 0 && t.Unknown == t.Requests {
-		return price{"unknown", "the cost of all " + plural(t.Requests, "request") + " is unknown"}
+		return price{"unknown", "the cost of all " + someRequests(t.Requests) + " is unknown"}
 	}
 	p := price{usd(t.Cost), "$" + t.Cost.String()}
 	if t.Estimated > 0 {
 		p.Text, p.Title = "≈ "+p.Text, p.Title+"; "+count(t.Estimated)+" estimated"
 	}
 	if t.Unknown > 0 {
-		p.Text, p.Title = p.Text+" + "+count(t.Unknown)+" unknown", p.Title+"; not in it: "+plural(t.Unknown, "request")+" whose cost is unknown"
+		p.Text, p.Title = p.Text+" + "+count(t.Unknown)+" unknown", p.Title+"; not in it: "+someRequests(t.Unknown)+" whose cost is unknown"
 	}
 	return p
 }

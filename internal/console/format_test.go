@@ -67,7 +67,7 @@ func TestFigures(t *testing.T) {
 		msec(0): "–", msec(110 * time.Microsecond): "0.11", msec(9996 * time.Microsecond): "10.0", msec(99960 * time.Microsecond): "100", msec(1234567 * time.Microsecond): "1,235",
 		share(0, 0): "–", share(1, 1): "100", share(999_999, 1_000_000): "99.9", share(1, 1_000_000): "< 0.1", share(0, 7): "0", share(981, 1000): "98.1",
 		ago(0): "now", ago(59 * time.Second): "59 s ago", ago(time.Hour): "1 h ago", ago(47 * time.Hour): "47 h ago", ago(50 * time.Hour): "2 d ago", ago(-time.Hour): "now",
-		plural(1, "request"): "1 request", plural(2000, "request"): "2,000 requests",
+		someRequests(1): "1 request", someRequests(2000): "2,000 requests",
 		calm("=1+1"): "'=1+1", calm("-x"): "'-x", calm("fine"): "fine", calm(""): "",
 	} {
 		if got != want {

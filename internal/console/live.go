@@ -174,7 +174,7 @@ func (s *stream) append(out []byte, x *exchange.Exchange) []byte {
 
 func (s *stream) send(piece []byte) bool {
 	_ = s.control.SetWriteDeadline(time.Now().Add(liveWrite)) // where it cannot be set the reader has all the time
-	if _, err := s.to.Write(piece); err != nil {
+	if _, err := s.to.Write(piece); err != nil {              //nolint:gosec // G705: html/template escaped it
 		return false
 	}
 	return s.control.Flush() == nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/ledger"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
@@ -65,17 +66,10 @@ func (c *console) readOverview(r *http.Request) (*overviewData, error) {
 	}
 	o := &overviewData{span: s, at: c.Now()}
 	if s.Long == time.Hour {
-		var whole bool
-		if o.now, whole, err = c.lastHour(r.Context(), o.at); err != nil || whole {
-			return o, err
-		}
-		o.span.Words = "hour and the one before"
+		return o, c.readHour(r.Context(), o)
 	}
 	hours := s.hours(o.at)
-	if s.Long == time.Hour {
-		hours.From = hours.From.Add(-time.Hour)
-	}
-	if o.now, err = c.Ledger.Summary(r.Context(), hours, ledger.All()); err != nil || s.Long == time.Hour {
+	if o.now, err = c.Ledger.Summary(r.Context(), hours, ledger.All()); err != nil {
 		return o, err
 	}
 	// The hour that runs has no like yet, so neither side counts it.
@@ -86,15 +80,28 @@ func (c *console) readOverview(r *http.Request) (*overviewData, error) {
 	return o, err
 }
 
-// lastHour adds up the last sixty minutes from the rows themselves, for a summary
-// knows whole hours only. whole is false when there are too many rows to read.
-func (c *console) lastHour(ctx context.Context, now time.Time) (s ledger.Summary, whole bool, err error) {
-	to := now.UTC().Truncate(time.Minute).Add(time.Minute)
-	s.Range, s.Step = ledger.Range{From: to.Add(-time.Hour), To: to}, time.Minute
-	rows, next, err := c.Ledger.List(ctx, ledger.Filter{Scope: ledger.All(), From: s.Range.From, To: to, Limit: ledger.MaxLimit})
-	if err != nil || next != "" {
-		return s, false, err
+// readHour adds up the last sixty minutes from the rows themselves, for a summary
+// knows whole hours only. Where there are too many rows it is two whole hours.
+func (c *console) readHour(ctx context.Context, o *overviewData) (err error) {
+	hours := o.span.hours(o.at)
+	hours.From = hours.From.Add(-time.Hour)
+	o.span.Words = "hour and the one before"
+	if o.now, err = c.Ledger.Summary(ctx, hours, ledger.All()); err != nil || o.now.Total.Requests > ledger.MaxLimit {
+		return err
 	}
+	to := o.at.UTC().Truncate(time.Minute).Add(time.Minute)
+	minutes := ledger.Range{From: to.Add(-time.Hour), To: to}
+	rows, _, err := c.Ledger.List(ctx, ledger.Filter{Scope: ledger.All(), From: minutes.From, To: to, Limit: ledger.MaxLimit})
+	if err != nil {
+		return err
+	}
+	o.now, o.span.Words = byMinute(rows, minutes), "hour"
+	return nil
+}
+
+// byMinute sums rows as a store does hours.
+func byMinute(rows []*exchange.Exchange, r ledger.Range) ledger.Summary {
+	s := ledger.Summary{Range: r, Step: time.Minute}
 	points, targets := map[int64]*ledger.Point{}, map[string]*ledger.Named{}
 	for _, x := range rows {
 		s.Total.Count(x)
@@ -114,7 +121,7 @@ func (c *console) lastHour(ctx context.Context, now time.Time) (s ledger.Summary
 	for _, t := range targets {
 		s.Targets = append(s.Targets, *t)
 	}
-	return s, true, nil
+	return s
 }
 
 type overviewBody struct {
@@ -237,7 +244,7 @@ func (o *overviewData) answer() answer {
 	}
 	cost.Text, _, _ = strings.Cut(cost.Text, " + ") // the sentence says it in words
 	return answer{
-		Cost: cost, Requests: plural(t.Requests, "request"), Words: o.span.Words, Change: o.change(), Unknown: unknown,
+		Cost: cost, Requests: someRequests(t.Requests), Words: o.span.Words, Change: o.change(), Unknown: unknown,
 		Share: shareOK(t), Failed: t.Failed, Cut: t.Cut, P50: quantile(&t.FirstByte, 0.5), P95: quantile(&t.FirstByte, 0.95), N: t.FirstByte.N(),
 		All: o.rows(), OK: o.rows("status", "ok"), FailedURL: o.rows("status", "error"), CutURL: o.rows("status", "cut"),
 	}

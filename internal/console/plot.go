@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -106,7 +105,7 @@ func (s *series) requestsPlot() *plot {
 	for i := range s.Slots {
 		t := &s.Slots[i]
 		bad := notOK(&t.Totals)
-		p.Bars[i].Title = fmt.Sprintf("%s: %s, %s failed or cut", s.when(t.Start), plural(t.Requests, "request"), count(bad))
+		p.Bars[i].Title = fmt.Sprintf("%s: %s, %s failed or cut", s.when(t.Start), someRequests(t.Requests), count(bad))
 		p.stack(i, []float64{float64(bad), float64(t.Requests - bad)}, "bad", "bar")
 	}
 	return p
@@ -116,14 +115,16 @@ func (s *series) requestsPlot() *plot {
 func (s *series) spendPlot() *plot {
 	cost := make([]float64, len(s.Slots))
 	var all, most money.Amount
+	top := 0.0
 	for i := range s.Slots {
 		c := s.Slots[i].Cost
 		cost[i], _ = strconv.ParseFloat(c.String(), 64) // a decimal number always reads
+		top = max(top, cost[i])
 		if all = all.Add(c); c.Cmp(most) > 0 {
 			most = c
 		}
 	}
-	p := s.frame("spend", 110, max(slices.Max(append(cost, 0)), 0), func(v float64) string {
+	p := s.frame("spend", 110, top, func(v float64) string {
 		return "$" + strconv.FormatFloat(v, 'f', -1, 64)
 	})
 	p.Title = "Spend per " + p.Title

@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -43,7 +42,7 @@ func newRig(tb testing.TB, path string, start time.Time) *rig {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	r := &rig{store: db, ledger: ledger.New(db, ledger.Default(), log), clock: testkit.NewClock(start)}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -119,7 +118,14 @@ type visitorOf struct {
 	cookies []*http.Cookie
 }
 
-func (v *visitorOf) do(method, target string, form url.Values, header ...string) *http.Response {
+// reply is an answer that was read to its end.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+	Body       string
+}
+
+func (v *visitorOf) do(method, target string, form url.Values, header ...string) reply {
 	req := httptest.NewRequest(method, "http://127.0.0.1:8080"+target, strings.NewReader(form.Encode()))
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -132,14 +138,17 @@ func (v *visitorOf) do(method, target string, form url.Values, header ...string)
 	}
 	w := httptest.NewRecorder()
 	v.rig.handler.ServeHTTP(w, req)
-	res := w.Result()
-	if set := res.Cookies(); len(set) > 0 {
-		v.cookies = set
+	for _, line := range w.Header()["Set-Cookie"] {
+		set, err := http.ParseSetCookie(line)
+		if err != nil {
+			panic(err)
+		}
+		v.cookies = []*http.Cookie{set}
 	}
-	return res
+	return reply{w.Code, w.Header(), w.Body.String()}
 }
 
-func (v *visitorOf) get(target string, header ...string) *http.Response {
+func (v *visitorOf) get(target string, header ...string) reply {
 	return v.do(http.MethodGet, target, nil, header...)
 }
 
@@ -152,13 +161,4 @@ func (r *rig) signedIn(tb testing.TB) *visitorOf {
 		tb.Fatalf("sign-in answered %d with %d cookies", res.StatusCode, len(v.cookies))
 	}
 	return v
-}
-
-func bodyOf(tb testing.TB, res *http.Response) string {
-	tb.Helper()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(b)
 }

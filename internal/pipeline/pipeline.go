@@ -89,6 +89,7 @@ type Passage struct {
 
 	settle    func(money.Amount)
 	reading   time.Duration // of the body, at the client's pace
+	begun     bool          // the answer's first event was passed on
 	firstByte time.Duration
 	overhead  time.Duration
 	bytes     int64 // of the answer

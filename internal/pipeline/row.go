@@ -16,7 +16,8 @@ func (p *Passage) note(ev llm.Event, err error) {
 		p.err = llm.AsError(err)
 		return
 	}
-	if p.firstByte == 0 {
+	if !p.begun {
+		p.begun = true
 		p.firstByte = time.Since(p.Start)
 		p.overhead = max(p.firstByte-p.reading-p.Call.Waited(), 0)
 	}
@@ -89,14 +90,13 @@ func (p *Passage) row() *exchange.Exchange {
 
 func (p *Passage) fail(r *exchange.Result) {
 	r.Kind, r.Message = string(p.err.Kind), p.err.Message
-	begun := p.firstByte > 0
-	if !begun {
+	if !p.begun {
 		r.HTTPStatus = HTTPStatus(p.err)
 	}
 	switch {
 	case p.err.Kind == llm.Canceled:
 		r.Status = exchange.Canceled
-	case begun:
+	case p.begun:
 		r.Status = exchange.Cut
 	default:
 		r.Status = exchange.Failed

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +51,8 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	switch {
 	case n > limit, errors.As(err, &over):
 		return nil, tooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded): // before the context, which net/http ends with any failed read
+		return nil, &llm.Error{Kind: llm.Invalid, Message: "the body did not come within " + s.cfg.BodyTime.String() + "; limits.body_timeout in fairlead.yaml raises it", Err: err}
 	case err != nil && errors.As(context.Cause(r.Context()), &stopping):
 		return nil, stopping
 	case err != nil && r.Context().Err() != nil:

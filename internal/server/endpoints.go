@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -159,8 +160,10 @@ func (s *Server) createKey(w http.ResponseWriter, r *http.Request, _ auth.Caller
 		return err
 	}
 	var in keyRequest
-	if err := json.Unmarshal(body, &in); err != nil {
-		return &llm.Error{Kind: llm.Invalid, Message: "the body must be a JSON object with name, project, scopes, expires", Err: err}
+	strict := json.NewDecoder(bytes.NewReader(body))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&in); err != nil {
+		return &llm.Error{Kind: llm.Invalid, Message: "the body must be a JSON object with name, project, scopes, expires and nothing else: " + err.Error()}
 	}
 	key, secret, err := s.rooms.Keys.Create(r.Context(), auth.Wanted{Name: in.Name, Project: in.Project, Scopes: in.Scopes, Expires: in.Expires}, time.Now())
 	if err != nil {

@@ -93,7 +93,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("X-Should-Retry", "false") // the plan was walked to its end: a retry by the SDK would walk it again
 	}
 	if status == pipeline.StatusClientGone {
-		return
+		panic(http.ErrAbortHandler) // to return without a word would be a 200
 	}
 	s.writeWithin(w, s.cfg.WriteTime)
 	w.WriteHeader(status)
