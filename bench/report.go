@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,8 +86,8 @@ func readings(rounds []round, of func(round) float64) []float64 {
 	return out
 }
 
-// widths of the columns, 98 in all.
-var widths = [...]int{36, 11, 11, 27, 9}
+// widths of the columns before the mark: 100 with it.
+var widths = [...]int{30, 10, 10, 29, 11}
 
 func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "Fairlead beside a bare net/http forwarder\n%s\n%s, %.0f s%s\n\n", r.Machine, r.Time.Format(time.DateOnly), r.Seconds, map[bool]string{true: ", quick"}[r.Quick])
@@ -148,15 +150,15 @@ func (c compare) number(v float64) string {
 	return number(v)
 }
 
-// number has three digits that count.
+// number has about three digits that count, and no more than the clock can tell.
 func number(v float64) string {
-	switch {
-	case v >= 100 || v <= -100:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 10 || v <= -10:
-		return fmt.Sprintf("%.1f", v)
+	size, digits := math.Abs(v), 3
+	for _, limit := range [...]float64{0.1, 10, 100} {
+		if size >= limit {
+			digits--
+		}
 	}
-	return fmt.Sprintf("%.3g", v)
+	return strconv.FormatFloat(v, 'f', digits, 64)
 }
 
 func (r *report) save(path string) error {

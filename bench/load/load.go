@@ -110,8 +110,10 @@ func (r *Run) send(ctx context.Context, n int) Result {
 	begun := time.Now()
 	stop := begun.Add(r.spec.MaxTime)
 	var all sync.WaitGroup
-	for i, w := range r.workers[:min(len(r.workers), n)] {
+	for _, w := range r.workers {
 		w.reset(stop)
+	}
+	for i, w := range r.workers[:min(len(r.workers), n)] {
 		start := begun.Add(r.spec.Ramp * time.Duration(i) / time.Duration(len(r.workers)))
 		all.Go(func() { w.work(ctx, start, stop) })
 	}

@@ -53,6 +53,14 @@ func TestRun_CountsEveryAnswer(t *testing.T) {
 	}
 }
 
+func TestRun_LeavesTheWarmUpOut(t *testing.T) {
+	t.Parallel()
+	got := run(t, Spec{Addr: fake(t), Model: "m", InFlight: 8, WarmUp: 40, Requests: 1, MaxTime: time.Minute})
+	if got.Done != 1 {
+		t.Errorf("%d answers, one was asked for", got.Done)
+	}
+}
+
 func TestRun_ComparesChunksWithTheirSending(t *testing.T) {
 	t.Parallel()
 	got := run(t, Spec{Addr: fake(t), Model: "m", Ask: upstream.Ask{Stream: true, Chunks: 10, Gap: time.Millisecond},

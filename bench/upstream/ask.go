@@ -70,10 +70,11 @@ func (a Ask) Body(model string, size int) []byte {
 // messageBytes is how long one message of a large prompt is: a page or two.
 const messageBytes = 11 << 10
 
-// passage is prose and code as they look in JSON: a line break or a quotation mark
-// every sixty bytes or so, and some bytes that are not ASCII.
-const passage = `A fairlead guides a line where it should run and keeps it from chafing.\n` +
-	`On a yacht it is a ring of steel or a block of wood; the \"mooring\" kind is bolted to the deck.\n` +
+// passage is prose as it looks in JSON: an escape every 67 bytes and a character
+// beyond ASCII every 400, as in documentation with wrapped lines. (Source code has an
+// escape every 16 bytes, and is dearer to check.)
+const passage = `A fairlead guides a line where it should run, and keeps it from chafing.\n` +
+	`On a yacht it is a ring of steel or a block of hard wood, bolted to the deck at the bow or the stern.\n` +
 	`Its edges are rounded, since a rope that bends over a sharp edge under load soon parts.\n` +
-	`func lead(line Line) (Deck, error) {\n\treturn Deck{Name: \"bow\", Line: line}, nil\n}\n` +
-	`Sailors say “mind the chafe”, and grease or leather is put where lines cross.\n`
+	`Sailors say \"mind the chafe\", and put grease or leather where two lines cross – most of all at sea,\n` +
+	`where nobody looks at a mooring line twice before the weather turns and the harbour is far away.\n`

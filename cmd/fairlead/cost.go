@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,7 +36,10 @@ the exit code is 1.`,
 				return err
 			}
 			failed, err := c.CostLines(cmd.InOrStdin(), cmd.OutOrStdout(), opt)
-			if err == nil && failed > 0 {
+			switch {
+			case errors.Is(err, catalog.ErrFlavor):
+				err = usage("%w", err)
+			case err == nil && failed > 0:
 				err = fmt.Errorf("%d of the bodies could not be read; their lines say why", failed)
 			}
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -84,8 +85,11 @@ func (r *reach) source(ctx context.Context) (server *client, folder *app.Records
 		}
 	}
 	folder, openErr := app.OpenRecords(ctx, r.data)
-	if openErr != nil {
-		return nil, nil, fmt.Errorf("%w\n(its record cannot be read either: %w)", err, openErr)
+	switch {
+	case errors.Is(openErr, fs.ErrNotExist):
+		return nil, nil, fmt.Errorf("%w\n(%w)", err, openErr)
+	case openErr != nil:
+		return nil, nil, openErr
 	}
 	return nil, folder, nil
 }
@@ -102,6 +106,9 @@ func showExchange(ctx context.Context, r *reach, id string, p *printer) error {
 	} else {
 		defer folder.Close()
 		x, err = folder.Get(ctx, id, ledger.All())
+		if errors.Is(err, ledger.ErrNotFound) {
+			err = fmt.Errorf("no exchange here has the id %q: `fairlead requests` lists them", id)
+		}
 	}
 	if err != nil {
 		return err
@@ -260,7 +267,7 @@ func (p *printer) detail(x *exchange.Exchange) error {
 	}
 	lines := [][]string{
 		{"id", x.ID},
-		{"time", x.Time.Format(time.RFC3339Nano)},
+		{"time", x.Time.UTC().Format("2006-01-02T15:04:05.000Z")},
 		{"status", statusText(x.Result.Status, x.Result.HTTPStatus)},
 		{"model", x.Asked.Model + " → " + orDash(x.Result.Target) + " by " + orDash(x.Result.Route)},
 		{"tokens", fmt.Sprintf("%d in, %d out", x.Bill.Usage.TotalInput(), x.Bill.Usage.TotalOutput())},

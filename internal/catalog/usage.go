@@ -175,6 +175,9 @@ func sharedFlavor(name string) string {
 	return name
 }
 
+// ErrFlavor is wrapped by errors about a flavour that no one here can read.
+var ErrFlavor = errors.New("not known")
+
 func (c *Catalog) flavor(provider, name string) (*flavor, error) {
 	file := ""
 	if p, ok := c.billedBy(provider); ok {
@@ -186,8 +189,8 @@ func (c *Catalog) flavor(provider, name string) (*flavor, error) {
 	if f, ok := c.flavors[file]; ok {
 		return f, nil
 	}
-	return nil, fmt.Errorf("flavour %.40q of provider %.40q is not known: one of %s",
-		name, provider, strings.Join(c.Flavors(provider), ", "))
+	return nil, fmt.Errorf("flavour %.40q of provider %.40q is %w: one of %s",
+		name, provider, ErrFlavor, strings.Join(c.Flavors(provider), ", "))
 }
 
 // Usage reads the token counts of an answer, or of a bare usage object, in disjoint

@@ -22,15 +22,15 @@ import (
 // What a Store's errors wrap, so that the ledger and its readers can tell them apart.
 var (
 	// ErrNotFound: no exchange has this id, or none that the scope may see.
-	ErrNotFound = errors.New("ledger: no such exchange")
+	ErrNotFound = errors.New("no such exchange")
 	// ErrDiskFull: nothing can be written until there is room.
-	ErrDiskFull = errors.New("ledger: the disk is full")
+	ErrDiskFull = errors.New("the disk is full")
 	// ErrLocked: another process holds the database.
-	ErrLocked = errors.New("ledger: the database is locked")
+	ErrLocked = errors.New("the database is locked")
 	// ErrCorrupt: the database cannot be read as one.
-	ErrCorrupt = errors.New("ledger: the database is damaged")
+	ErrCorrupt = errors.New("the database is damaged")
 	// ErrBadRow: a row of the batch can never be written; trying again is of no use.
-	ErrBadRow = errors.New("ledger: a row that cannot be stored")
+	ErrBadRow = errors.New("a row that cannot be stored")
 )
 
 // Store keeps exchanges. Implementations are safe for concurrent use; what they

@@ -93,6 +93,17 @@ func (s *scanner) text(i int) (end int, escaped bool) {
 	}
 }
 
+// ValidText reports whether b could stand between the quotes of a JSON string: UTF-8, valid escapes, no quote of its
+// own, no control characters.
+func ValidText(b []byte) bool {
+	if i := plain(b, 0); i == len(b) {
+		return true
+	}
+	s := scanner{b: append(append(make([]byte, 0, len(b)+1), b...), '"')}
+	end, _ := s.text(0)
+	return end == len(s.b)
+}
+
 // escape reads the escape whose backslash stands at i.
 func (s *scanner) escape(i int) int {
 	if i+1 >= len(s.b) {

@@ -212,6 +212,24 @@ func (v Value) Fields() iter.Seq2[string, Value] {
 	}
 }
 
+// Members is Fields for loops that must not allocate: names come as bytes, as they stand in the text, without their
+// quotes.
+func (v Value) Members() iter.Seq2[Name, Value] {
+	return func(yield func(Name, Value) bool) {
+		for it := v.walk('{'); it.next(); {
+			if !yield(Name(it.name), it.value) {
+				return
+			}
+		}
+	}
+}
+
+// Name is a field's name as it stands in the text, without its quotes.
+type Name []byte
+
+// Is reports whether the name, unescaped, is s.
+func (n Name) Is(s string) bool { return sameName(n, s) }
+
 // Items yields the elements in the order of the text if v is an array, else nothing.
 func (v Value) Items() iter.Seq[Value] {
 	return func(yield func(Value) bool) {

@@ -19,6 +19,9 @@ type StreamDecoder struct {
 	keepUsage bool
 	grammar   *grammarCall // set where tools run through a grammar
 
+	doc  rawjson.Doc // of the chunk at hand
+	last template    // of the last chunk that carried nothing but text
+
 	open     choiceSet // choices that began and have no stop reason yet
 	stopped  bool      // some choice has its stop reason
 	done     bool      // [DONE] came
@@ -47,7 +50,12 @@ func (d *StreamDecoder) Next(ev sse.Event) (llm.Event, error) {
 		out.Marks = llm.MarkDone
 		return out, nil
 	}
-	doc, err := rawjson.Check(ev.Data, chunkLimits)
+	if n, ok := d.last.fits(ev.Data); ok && ev.Name == "" {
+		out.Marks, out.TextBytes = d.last.mark, n
+		return out, nil
+	}
+	doc := &d.doc
+	err := doc.Reset(ev.Data, chunkLimits)
 	if err != nil || doc.Root().Kind() != rawjson.Object {
 		return out, &llm.Error{Kind: llm.Upstream, Message: "the upstream sent a chunk that is not a JSON object", Err: err}
 	}
@@ -60,9 +68,9 @@ func (d *StreamDecoder) Next(ev sse.Event) (llm.Event, error) {
 		return out, nil
 	}
 	d.readChoices(choices, &out)
-	d.readUsage(&doc, &out)
+	d.readUsage(doc, &out)
 	if d.grammar != nil {
-		d.grammar.rewrite(&doc, &out)
+		d.grammar.rewrite(doc, &out)
 	}
 	if d.answerID == "" {
 		if id, ok := doc.Get("id"); ok {
@@ -70,7 +78,45 @@ func (d *StreamDecoder) Next(ev sse.Event) (llm.Event, error) {
 			out.AnswerID = d.answerID
 		}
 	}
+	if d.grammar == nil {
+		d.last.learn(ev.Data, &out)
+	}
 	return out, nil
+}
+
+// template is a chunk around its text. Most chunks of a stream differ from the one
+// before in their text alone: what stands before and behind it was checked already,
+// byte for byte, so only the text has to be.
+type template struct {
+	head, tail []byte
+	mark       llm.Mark
+	text       rawjson.Value // of the chunk at hand, while it is read
+}
+
+// maxTemplate bounds what is kept of a chunk.
+const maxTemplate = 4 << 10
+
+// fits reports whether a chunk is the template around another text, and how long
+// that text is. A text of no length is another mark, so it does not fit.
+func (t *template) fits(data []byte) (n int, ok bool) {
+	n = len(data) - len(t.head) - len(t.tail)
+	if t.mark == 0 || n <= 0 || !bytes.HasPrefix(data, t.head) || !bytes.HasSuffix(data, t.tail) {
+		return 0, false
+	}
+	return n, rawjson.ValidText(data[len(t.head) : len(data)-len(t.tail)])
+}
+
+// learn makes the chunk the template, if it carried one text and nothing else.
+func (t *template) learn(data []byte, ev *llm.Event) {
+	plain := ev.Marks == llm.MarkContent || ev.Marks == llm.MarkReasoning
+	if !plain || ev.AnswerID != "" || len(t.text.Raw()) != ev.TextBytes+len(`""`) || len(data)-ev.TextBytes > maxTemplate {
+		t.mark = 0
+		return
+	}
+	start, end := t.text.Pos()
+	t.head = append(t.head[:0], data[:start+1]...)
+	t.tail = append(t.tail[:0], data[end-1:]...)
+	t.mark = ev.Marks
 }
 
 // Complete reports whether the answer has its stop reason: the bar for calling a
@@ -91,16 +137,22 @@ func unknownName(name string) bool { return name != "" && name != "message" }
 
 func (d *StreamDecoder) readChoices(choices rawjson.Value, out *llm.Event) {
 	for choice := range choices.Items() {
-		index, _ := choice.Get("index")
+		var index, reason rawjson.Value
+		for name, v := range choice.Members() {
+			switch {
+			case name.Is("index"):
+				index = v
+			case name.Is("delta"):
+				d.readDelta(v, out)
+			case name.Is("text"): // completions
+				d.readText(v, llm.MarkContent, out)
+			case name.Is("finish_reason"):
+				reason = v
+			}
+		}
 		i, _ := index.Int()
 		d.open.add(i)
-		if text, ok := choice.Get("text"); ok { // completions
-			d.readText(text, llm.MarkContent, out)
-		}
-		if delta, ok := choice.Get("delta"); ok {
-			d.readDelta(delta, out)
-		}
-		if reason, _ := choice.Get("finish_reason"); reason.Kind() == rawjson.String {
+		if reason.Kind() == rawjson.String {
 			out.Marks |= llm.MarkStop
 			out.StopReason, _ = reason.Str()
 			d.stopped = true
@@ -110,20 +162,20 @@ func (d *StreamDecoder) readChoices(choices rawjson.Value, out *llm.Event) {
 }
 
 func (d *StreamDecoder) readDelta(delta rawjson.Value, out *llm.Event) {
-	for name, v := range delta.Fields() {
-		switch name {
-		case "role":
-			out.Marks |= llm.MarkStart
-		case "content", "refusal":
+	for name, v := range delta.Members() {
+		switch {
+		case name.Is("content"), name.Is("refusal"):
 			d.readText(v, llm.MarkContent, out)
-		case "reasoning_content", "reasoning":
+		case name.Is("role"):
+			out.Marks |= llm.MarkStart
+		case name.Is("reasoning_content"), name.Is("reasoning"):
 			d.readText(v, llm.MarkReasoning, out)
-		case "tool_calls", "function_call":
+		case name.Is("tool_calls"), name.Is("function_call"):
 			if v.Kind() != rawjson.Null {
 				out.Marks |= llm.MarkTool
 				out.TextBytes += len(v.Raw())
 			}
-		case "audio":
+		case name.Is("audio"):
 			if v.Kind() == rawjson.Object {
 				out.Marks |= llm.MarkContent
 			}
@@ -140,6 +192,7 @@ func (d *StreamDecoder) readText(v rawjson.Value, mark llm.Mark, out *llm.Event)
 	if n := len(v.Raw()) - len(`""`); n > 0 {
 		out.Marks |= mark
 		out.TextBytes += n
+		d.last.text = v
 	}
 }
 

@@ -221,6 +221,41 @@ func TestErrors_RoundTrip(t *testing.T) {
 	}
 }
 
+// The template of the last chunk is a short cut: it must never change what is seen.
+func TestStream_TemplateSeesWhatTheFullReadSees(t *testing.T) {
+	t.Parallel()
+	chunk := func(text string) string { return strings.Replace(textChunk, `Hel\nlo`, text, 1) }
+	stream := roleChunk
+	for _, text := range []string{"a", "b", `c\u0041`, "", "d", `\`, "e\"", "\x01", "\xff", `f","x":"`, `g"},"finish_reason":"stop"}],"x":[{"y":"`, "h"} {
+		stream += chunk(text)
+	}
+	stream += "event: error\n" + chunk("i")
+	for event := range strings.SplitSeq(stream, "\n\n") {
+		for _, again := range []string{"", event + "\n\n"} { // with and without a second look at the same chunk
+			whole := chunk("x") + chunk("y") + event + "\n\n" + again + chunk("z") + stopChunk
+			fast, slow := newStream(t, streamBody, Options{}), newStream(t, streamBody, Options{})
+			raw, events, err := drain(fast, whole)
+			slowRaw, slowEvents, slowErr := drainSlowly(slow, whole)
+			if diff := cmp.Diff(slowEvents, events); diff != "" || raw != slowRaw || (err == nil) != (slowErr == nil) {
+				t.Errorf("%q: errors %v and %v, events (-full +template):\n%s", event, slowErr, err, diff)
+			}
+		}
+	}
+}
+
+// drainSlowly is drain without the template.
+func drainSlowly(d *StreamDecoder, stream string) (raw string, events []llm.Event, err error) {
+	for event := range strings.SplitAfterSeq(stream, "\n\n") {
+		d.last.mark = 0
+		piece, got, err := drain(d, event)
+		raw, events = raw+piece, append(events, got...)
+		if err != nil {
+			return raw, events, err
+		}
+	}
+	return raw, events, nil
+}
+
 func FuzzStream(f *testing.F) {
 	f.Add(roleChunk+textChunk+stopChunk+usageChunk+doneChunk, false)
 	f.Add(`data: {"id":"c","choices":[{"index":0,"delta":{"content":"{\"name\": \"f\", \"arguments\": {\"a\": 1}}"},"finish_reason":"stop"}]}`+"\n\n", true)
