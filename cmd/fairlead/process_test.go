@@ -121,7 +121,7 @@ func (p *process) kill() {
 
 // passed are the variables that a script may set for the programs it starts.
 var passed = []string{
-	"PATH", "HOME", "TMPDIR", "NO_COLOR", "FAKE", "FAKE_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY",
+	"PATH", "HOME", "TMPDIR", "NO_COLOR", "GORACE", "FAKE", "FAKE_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY",
 	"FAIRLEAD_APP_KEY", "FAIRLEAD_KEY", "FAIRLEAD_URL", "FAIRLEAD_ENGINE_DIR",
 }
 
@@ -220,7 +220,7 @@ func cmdEnds(ts *testscript.TestScript, _ bool, args []string) {
 // serve starts `fairlead up` for a Go test.
 func serve(t testing.TB, dir string, env []string, args ...string) (p *process, url string) {
 	t.Helper()
-	p, err := launch(dir, append(os.Environ(), env...), binary, append([]string{"up", "--listen", "127.0.0.1:0"}, args...)...)
+	p, err := launch(dir, append(os.Environ(), append(env, "GORACE="+race)...), binary, append([]string{"up", "--listen", "127.0.0.1:0"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,9 @@ const (
 	appKey      = "app-key-4711-do-not-tell"
 )
 
+// race tells the race detector not to sleep for a second at each program's end.
+const race = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		binary:   func() { os.Exit(run()) },
@@ -96,7 +99,7 @@ func prepare(env *testscript.Env) error {
 	env.Values[scriptKey{}] = s
 	for name, value := range map[string]string{
 		"FAKE": upstream.BaseURL(), "FAKE_KEY": upstreamKey, "FAIRLEAD_APP_KEY": appKey,
-		"HOME": filepath.Join(env.WorkDir, "home"), "FAIRLEAD_ENGINE_DIR": filepath.Join(env.WorkDir, "no-engine"),
+		"GORACE": race, "HOME": filepath.Join(env.WorkDir, "home"), "FAIRLEAD_ENGINE_DIR": filepath.Join(env.WorkDir, "no-engine"),
 	} {
 		env.Setenv(name, value)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/ledger"
+	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/testkit"
 )
 
@@ -74,6 +75,24 @@ func TestRecord_AKeyReadsItsOwn(t *testing.T) {
 			t.Errorf("%s by another key: %d %s", id, got.status, got.body)
 		}
 	}
+}
+
+func TestRecord_IsThereWhenTheStreamHasEnded(t *testing.T) {
+	t.Parallel()
+	up := testkit.NewUpstream(t)
+	g := start(t, up, twoTargets)
+	// The upstream lingers behind its five events, [DONE] the last of them.
+	res, lines := g.begin(t, asking("one", streamed, behaving("say=Ahoy,hold-event=5")))
+	for line := ""; line != "data: [DONE]\n"; {
+		var err error
+		if line, err = lines.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if x := g.exchange(t, res.Header.Get("X-Fairlead-Id")); x.Result.Status != exchange.OK || x.Bill.Cost.State != money.Known {
+		t.Errorf("recorded %+v", x)
+	}
+	up.Release()
 }
 
 func TestRecord_KeepsNoSecret(t *testing.T) {

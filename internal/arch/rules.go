@@ -52,6 +52,8 @@ func Why(from, to Package, fromPath, toPath string, test bool) string {
 		return ""
 	case to.Floor < from.Floor, to.Floor == from.Floor && part:
 		return ""
+	case from.Kind == Workbench && to.Path == from.Path:
+		return "" // the parts of one workbench are one program
 	case to.Floor == from.Floor && to.Path == from.Path && strings.HasSuffix(to.Path, "/..."):
 		return "it lies in the same folder, but only the folder's own package imports its parts"
 	case to.Floor == from.Floor:

@@ -25,7 +25,7 @@ func (s *Server) caller(next authorized) handler {
 		if err != nil {
 			return err
 		}
-		s.writeWithin(w, s.cfg.WriteTime)
+		s.bound(w)
 		return next(w, r, c)
 	}
 }
@@ -213,7 +213,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, _ auth.Caller) err
 			}
 			piece = sse.Append(nil, "exchange", body)
 		}
-		s.writeWithin(w, s.cfg.WriteTime)
+		s.bound(w)
 		if _, err := w.Write(piece); err != nil {
 			return nil // the client went away
 		}

@@ -52,20 +52,15 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			s.rooms.Log.Error("a handler panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 			panic(http.ErrAbortHandler) // the answer may have begun: cut it rather than end it as if whole
 		}()
-		s.writeWithin(w, 0) // the one of the connection's last request may stand
 		if !s.cors(w, r) {
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// writeWithin bounds how long the client may take to read what is written from now
-// on; 0 takes the bound away.
-func (s *Server) writeWithin(w http.ResponseWriter, limit time.Duration) {
-	var deadline time.Time
-	if limit > 0 {
-		deadline = time.Now().Add(limit)
-	}
+// bound gives the client WriteTime to read what is written from now on.
+func (s *Server) bound(w http.ResponseWriter) {
+	deadline := time.Now().Add(s.cfg.WriteTime)
 	_ = http.NewResponseController(w).SetWriteDeadline(deadline) // where it cannot be set the client has all the time
 }
 
@@ -95,7 +90,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if status == pipeline.StatusClientGone {
 		panic(http.ErrAbortHandler) // to return without a word would be a 200
 	}
-	s.writeWithin(w, s.cfg.WriteTime)
+	s.bound(w)
 	w.WriteHeader(status)
 	_, _ = w.Write(openai.AppendError(nil, e)) // nobody is left to tell
 }

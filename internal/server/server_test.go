@@ -3,12 +3,16 @@ package server
 import (
 	"bufio"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/money"
+	"github.com/fairlead/fairlead/internal/pipeline"
 )
 
 func TestCORS(t *testing.T) {
@@ -110,6 +114,32 @@ func TestServer_APanicCostsOneRequest(t *testing.T) {
 	}
 	if res, body := do(t, client, "POST", base+"/v1/chat/completions", plainBody); res.StatusCode != 200 {
 		t.Errorf("the next request: %d %s", res.StatusCode, body)
+	}
+}
+
+// A client that closes its half of the connection is gone, and what it may still read
+// must not look like an answer.
+func TestServer_AHangUpIsNotAnEmptyAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(func(r *http.Request) (*http.Response, error) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	})
+	base, _ := r.serve(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Api-Key: %s\r\nContent-Length: %d\r\n\r\n%s", secret, len(plainBody), plainBody)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if read, err := io.ReadAll(conn); err != nil || len(read) > 0 {
+		t.Errorf("%v, read %q", err, read)
+	}
+	if x := <-r.rows; x.Result.Status != exchange.Canceled || x.Result.HTTPStatus != pipeline.StatusClientGone {
+		t.Errorf("recorded %+v", x.Result)
 	}
 }
 

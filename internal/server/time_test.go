@@ -31,31 +31,6 @@ func (l *later) Read(p []byte) (int, error) {
 	}
 }
 
-// A deadline for writing outlives its request on a connection that is kept: the next
-// answer must not run into it.
-func TestTime_TheLastAnswersDeadlineIsNotTheNextOnes(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		client := newRig(well).inBubble(t)
-		for _, next := range []struct{ method, path, body, has string }{
-			{"GET", "/v1/models", "", `"object":"list"`},
-			{"POST", "/v1/chat/completions", "{", "not valid JSON"},
-			{"GET", "/healthz", "", "ok"},
-			{"GET", "/nowhere", "", "unknown_url"},
-			{"POST", "/v1/chat/completions", plainBody, "Hi"},
-			{"POST", "/v1/chat/completions", streamBody, "[DONE]"},
-		} {
-			if res, body := do(t, client, "POST", "http://x/v1/chat/completions", plainBody); res.StatusCode != 200 {
-				t.Fatalf("%d %s", res.StatusCode, body)
-			}
-			time.Sleep(DefaultConfig().WriteTime + 5*time.Second) // of the bubble
-			if res, body := do(t, client, next.method, "http://x"+next.path, next.body); !strings.Contains(body, next.has) {
-				t.Errorf("%s %s: %d %s", next.method, next.path, res.StatusCode, body)
-			}
-		}
-	})
-}
-
 func TestTime_AnErrorAfterALongSilenceIsHeard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

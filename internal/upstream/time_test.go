@@ -47,6 +47,9 @@ func (s *slow) Read(p []byte) (int, error) {
 }
 
 func rest(ctx context.Context, d time.Duration) error {
+	if ctx.Err() != nil { // as a connection that was closed: nothing comes any more
+		return ctx.Err()
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

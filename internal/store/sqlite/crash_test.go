@@ -16,10 +16,6 @@ import (
 	"github.com/fairlead/fairlead/internal/store/storetest"
 )
 
-// raceDetector says that this binary is instrumented: then SQLite is a hundred times
-// slower, and what is said about time does not hold.
-var raceDetector bool
-
 // crashEnv names the database that this test binary, started again, fills until it is
 // killed.
 const crashEnv = "FAIRLEAD_CRASH_DB"

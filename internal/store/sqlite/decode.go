@@ -16,7 +16,7 @@ import (
 // load reads the exchanges with these seqs and their attempts, in the order given.
 // Those that are not there are passed over.
 func (d *DB) load(ctx context.Context, seqs []int64) ([]*exchange.Exchange, error) {
-	if len(seqs) == 0 || len(seqs) == 1 && seqs[0] == 0 {
+	if len(seqs) == 0 || len(seqs) == 1 && seqs[0] == 0 { // 0 stands for none
 		return nil, nil
 	}
 	l := loader{

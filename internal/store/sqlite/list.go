@@ -23,12 +23,8 @@ func (d *DB) Get(ctx context.Context, id string, in ledger.Scope) (*exchange.Exc
 }
 
 func (d *DB) get(ctx context.Context, id string, in ledger.Scope) (*exchange.Exchange, error) {
-	seq, err := d.findID(ctx, id)
-	for _, look := range [...]func() (int64, error){
-		func() (int64, error) { return seq, err },
-		func() (int64, error) { return d.findAnswer(ctx, id, in) },
-	} {
-		seq, err := look()
+	for _, find := range [...]func(context.Context, string, ledger.Scope) (int64, error){d.findID, d.findAnswer} {
+		seq, err := find(ctx, id, in)
 		if err != nil {
 			return nil, err
 		}
@@ -43,8 +39,9 @@ func (d *DB) get(ctx context.Context, id string, in ledger.Scope) (*exchange.Exc
 	return nil, nil
 }
 
-// findID is the seq of the exchange with this id, 0 when there is none.
-func (d *DB) findID(ctx context.Context, id string) (int64, error) {
+// findID is the seq of the exchange with this id, whosever it is, 0 when there is
+// none.
+func (d *DB) findID(ctx context.Context, id string, _ ledger.Scope) (int64, error) {
 	seq, ok := seqOf(id)
 	if !ok {
 		return 0, nil
