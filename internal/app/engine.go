@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -84,7 +83,7 @@ func usesLocal(cfg *config.Config) bool {
 }
 
 func newBuilder(prices *catalog.Catalog, l *local) *builder {
-	return &builder{catalog: prices, local: l, pools: map[time.Duration]*http.Transport{}}
+	return &builder{catalog: prices, local: l, pools: map[time.Duration]upstream.Transport{}}
 }
 
 // loadPrices reads the catalog, with the user's own rows over it.

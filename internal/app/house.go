@@ -25,7 +25,7 @@ type builder struct {
 	local   http.RoundTripper
 
 	mu    sync.Mutex
-	pools map[time.Duration]*http.Transport // by connect timeout
+	pools map[time.Duration]upstream.Transport // by connect timeout
 }
 
 // house builds the rooms of one configuration.
@@ -114,7 +114,7 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 	return out, credentials(out.Endpoint.Header, t, provider)
 }
 
-func (b *builder) pool(connect time.Duration) *http.Transport {
+func (b *builder) pool(connect time.Duration) upstream.Transport {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	pool, ok := b.pools[connect]

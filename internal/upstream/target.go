@@ -52,12 +52,18 @@ func (e *Endpoint) url(path string) *url.URL {
 	return &u
 }
 
+// Transport is a pool of connections.
+type Transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
 // NewTransport makes the connection pool that targets with the same connect
 // timeout share. Answers are passed on as they come, so nothing is decompressed
 // unasked, and redirects are not followed.
-func NewTransport(connect time.Duration) *http.Transport {
+func NewTransport(connect time.Duration) Transport {
 	dialer := &net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}
-	return &http.Transport{
+	return newDirect(&http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: connect,
@@ -67,9 +73,9 @@ func NewTransport(connect time.Duration) *http.Transport {
 		MaxIdleConnsPerHost: 512,
 		IdleConnTimeout:     90 * time.Second,
 		// Answers with huge headers are not answers of a model.
-		MaxResponseHeaderBytes: 256 << 10,
+		MaxResponseHeaderBytes: maxHeaderBytes,
 		ExpectContinueTimeout:  time.Second,
-	}
+	})
 }
 
 // forwardedRequestHeaders are the client's headers that an upstream may see: betas
