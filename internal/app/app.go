@@ -250,5 +250,6 @@ func serverConfig(cfg *config.Config) server.Config {
 	c.BodyTime = cfg.Limits.BodyTimeout
 	c.StreamsAtOnce = cfg.Limits.Requests
 	c.CORSOrigins = cfg.CORS.Origins
+	c.CORSMaxAge = cfg.CORS.MaxAge
 	return c
 }

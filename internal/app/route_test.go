@@ -87,7 +87,7 @@ func TestRoute_WhoMayAnswer(t *testing.T) {
 				return
 			}
 			f := failure(t, got.body)
-			if !strings.Contains(f.Error.Message, tc.says) || tc.status != 404 && text(f.Error.Code) != "no_eligible_target" && text(f.Error.Code) != "insufficient_quota" {
+			if !strings.Contains(f.Error.Message, tc.says) || text(f.Error.Code) != map[int]string{400: "no_eligible_target", 402: "insufficient_quota", 403: "no_eligible_target", 404: "model_not_found"}[tc.status] {
 				t.Errorf("%s", got.body)
 			}
 			if len(x.Attempts) != 0 || x.Result.Status != exchange.Failed || x.Result.HTTPStatus != tc.status {

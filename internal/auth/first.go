@@ -31,7 +31,7 @@ func (r *Keyring) FirstKey(ctx context.Context, dir string, now time.Time) (secr
 	}
 	if len(r.snap.Load().keys) > 0 {
 		if _, refused := r.Check(secret, now); refused != nil {
-			return "", false, nil
+			return "", false, nil //nolint:nilerr // there are keys, and none to show
 		}
 		return secret, false, nil
 	}

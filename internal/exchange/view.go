@@ -167,7 +167,7 @@ func (x *Exchange) UnmarshalJSON(b []byte) error {
 			Bytes: v.AnswerBytes, Headers: strings.Join(v.Headers.Answer, "\n"), ConfigHash: v.ConfigHash,
 		},
 		Bill:    Bill{Usage: v.Usage.Tokens, Cost: unviewCost(v.CostUSD, v.Cost, v.CostState, v.Price)},
-		Latency: Latency{Overhead: v.Latency.Overhead.duration(), FirstByte: v.Latency.FirstByte.duration(), Total: v.Latency.Total.duration()},
+		Latency: Latency{Overhead: duration(v.Latency.Overhead), FirstByte: duration(v.Latency.FirstByte), Total: duration(v.Latency.Total)},
 	}
 	for i := range v.Attempts {
 		x.Attempts = append(x.Attempts, v.Attempts[i].attempt())
@@ -190,7 +190,7 @@ func (v *attemptView) attempt() Attempt {
 	return Attempt{
 		Seq: v.Seq, Target: v.Target, Provider: v.Provider, Model: v.Model,
 		Status: v.Status, Kind: v.Kind, Message: v.Message, HTTPStatus: v.HTTPStatus, RequestID: v.RequestID,
-		Start: time.Duration(v.Start), TTFT: v.TTFT.duration(), Total: v.Total.duration(),
+		Start: time.Duration(v.Start), TTFT: duration(v.TTFT), Total: duration(v.Total),
 		Bill: Bill{Usage: v.Usage.Tokens, Cost: unviewCost(v.CostUSD, v.Cost, v.CostState, v.Price)},
 	}
 }
@@ -236,7 +236,7 @@ func ms(d time.Duration) *millis {
 	return (*millis)(&d)
 }
 
-func (m *millis) duration() time.Duration {
+func duration(m *millis) time.Duration {
 	if m == nil {
 		return 0
 	}

@@ -130,7 +130,7 @@ func TestHistogram_QuantilesAreClose(t *testing.T) {
 		h.Count(time.Duration(ms) * time.Millisecond)
 	}
 	for _, q := range []float64{0, 0.01, 0.25, 0.5, 0.9, 0.99, 1} {
-		want := max(time.Duration(q*1000), 1) * time.Millisecond
+		want := max(time.Duration(q*float64(time.Second)), time.Millisecond)
 		got, ok := h.Quantile(q)
 		if off := float64(got-want) / float64(want); !ok || off < -0.125 || off > 0.125 {
 			t.Errorf("q%g of 1…1000 ms is %s, %v, want %s within 12.5 %%", 100*q, got, ok, want)

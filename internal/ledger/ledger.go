@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -260,8 +261,8 @@ func (l *Ledger) queued(id string, in Scope) *exchange.Exchange {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, rows := range [...][]*exchange.Exchange{l.pending, l.writing} {
-		for i := len(rows) - 1; i >= 0; i-- {
-			if x := rows[i]; (x.ID == id || x.Result.AnswerID == id) && in.Sees(x) {
+		for _, x := range slices.Backward(rows) {
+			if (x.ID == id || x.Result.AnswerID == id) && in.Sees(x) {
 				return x
 			}
 		}

@@ -161,10 +161,14 @@ func noTarget(model string, refused []Refusal) error {
 			break
 		}
 	}
+	code := "no_eligible_target"
+	if kind == llm.Budget {
+		code = "insufficient_quota" // what clients of any dialect take for an empty purse
+	}
 	var why []string
 	for _, r := range refused {
 		why = append(why, r.Target+" "+r.Reason)
 	}
-	return &llm.Error{Kind: kind, Param: "model", Code: "no_eligible_target",
+	return &llm.Error{Kind: kind, Param: "model", Code: code,
 		Message: fmt.Sprintf("no target of %q may take this request: %s", model, strings.Join(why, "; "))}
 }

@@ -10,17 +10,37 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead/internal/llm"
 )
+
+// bodies are buffers for requests, used again: clearing fresh memory for every long
+// prompt costs more than reading it.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keepBody is the largest buffer that is kept.
+const keepBody = 4 << 20
+
+func takeBody() *bytes.Buffer {
+	return bodies.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+}
+
+// giveBody takes a buffer back whose bytes nobody reads any more.
+func giveBody(buf *bytes.Buffer) {
+	if buf.Cap() <= keepBody {
+		buf.Reset()
+		bodies.Put(buf)
+	}
+}
 
 // preallocate bounds what is set aside on a client's word about its length.
 const preallocate = 1 << 20
 
 // readBody reads a request's body, bounded in bytes after decompression and in
 // time. Errors are *llm.Error.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer) ([]byte, error) {
 	limit := s.cfg.BodyBytes
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
@@ -41,7 +61,6 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	default:
 		return nil, &llm.Error{Kind: llm.Invalid, Message: "Content-Encoding " + strconv.Quote(encoding) + " is not known; send gzip or none"}
 	}
-	var buf bytes.Buffer
 	if n := r.ContentLength; n > 0 {
 		buf.Grow(int(min(n, preallocate)) + bytes.MinRead)
 	}

@@ -155,7 +155,7 @@ type keyRequest struct {
 }
 
 func (s *Server) createKey(w http.ResponseWriter, r *http.Request, _ auth.Caller) error {
-	body, err := s.readBody(w, r)
+	body, err := s.readBody(w, r, new(bytes.Buffer))
 	if err != nil {
 		return err
 	}

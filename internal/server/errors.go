@@ -121,7 +121,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		h.Set("Access-Control-Allow-Headers", asked)
 	}
-	h.Set("Access-Control-Max-Age", "600")
+	h.Set("Access-Control-Max-Age", seconds(s.cfg.CORSMaxAge))
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }

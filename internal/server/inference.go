@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
@@ -47,10 +48,19 @@ func (s *Server) inference(surface llm.Surface) handler {
 			return &llm.Error{Kind: llm.Overloaded, RetryAfter: time.Second,
 				Message: "too many answers are open at once (" + strconv.Itoa(cap(s.slots)) + "); try again in a moment"}
 		}
+		var body *bytes.Buffer
 		p := s.rooms.Hall.Enter(pipeline.Inbound{
 			Codec: codec, Surface: surface, Secret: auth.FromRequest(r), Header: r.Header,
-			Body: func() ([]byte, error) { return s.readBody(w, r) },
+			Body: func() ([]byte, error) {
+				body = takeBody()
+				return s.readBody(w, r, body)
+			},
 		})
+		defer func() {
+			if body != nil && !p.BodyLent() {
+				giveBody(body)
+			}
+		}()
 		out := answer{w: w, server: s, passage: p}
 		out.identify()
 		for ev, err := range s.rooms.Hall.Walk(r.Context(), p) {

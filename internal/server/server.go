@@ -23,6 +23,7 @@ type Config struct {
 	WriteTime     time.Duration // a client may take to read one piece of an answer
 	ExchangeTime  time.Duration // of an admin request
 	CORSOrigins   []string      // exact origins, or "*"
+	CORSMaxAge    time.Duration // a browser may remember a preflight
 	StreamsAtOnce int           // open answers; more get a 503
 }
 
@@ -31,7 +32,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		BodyBytes: 32 << 20, BodyTime: 2 * time.Minute, WriteTime: time.Minute,
-		ExchangeTime: 15 * time.Second, StreamsAtOnce: 10_000,
+		ExchangeTime: 15 * time.Second, StreamsAtOnce: 10_000, CORSMaxAge: 10 * time.Minute,
 	}
 }
 

@@ -18,9 +18,7 @@ import (
 // back; here the goroutine that asks writes the request and reads the answer itself,
 // which spares their switches and their stacks. Parsing and framing are net/http's.
 //
-// What it does not take goes to the Transport: TLS, proxies, and bodies that may not
-// fit into the socket, since an upstream that answers before it has read all could
-// then block both sides.
+// What it does not take, TLS and proxies, goes to the Transport.
 type direct struct {
 	std  *http.Transport
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -31,7 +29,9 @@ type direct struct {
 }
 
 const (
-	directBody     = 64 << 10
+	// smallBody fits into a socket's buffer. A larger one is written beside the
+	// reading, for an upstream may answer, and stop reading, before it has it all.
+	smallBody      = 64 << 10
 	maxIdle        = 2048
 	maxIdlePerHost = 512
 	maxIdleTime    = 60 * time.Second
@@ -58,7 +58,7 @@ func (d *direct) CloseIdleConnections() {
 
 // RoundTrip implements http.RoundTripper.
 func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "http" || r.ContentLength < 0 || r.ContentLength > directBody {
+	if r.URL.Scheme != "http" || r.ContentLength < 0 {
 		return d.std.RoundTrip(r)
 	}
 	if proxy, err := d.std.Proxy(r); proxy != nil || err != nil {
@@ -70,13 +70,22 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	stop := context.AfterFunc(r.Context(), c.kill)
-	res, err := c.exchange(r)
+	written, err := c.send(r)
 	if err != nil {
 		stop()
 		c.kill()
 		return nil, err
 	}
-	res.Body = &directBodyReader{ReadCloser: res.Body, conn: c, pool: d, stop: stop, keep: !res.Close}
+	res, err := c.receive(r)
+	if err != nil {
+		stop()
+		c.kill()
+		if written != nil {
+			<-written
+		}
+		return nil, err
+	}
+	res.Body = &directBodyReader{ReadCloser: res.Body, conn: c, pool: d, stop: stop, written: written, keep: !res.Close}
 	return res, nil
 }
 
@@ -173,8 +182,18 @@ var writers = sync.Pool{New: func() any { return bufio.NewWriter(nil) }}
 
 var errHeaders = errors.New("the upstream's headers are larger than 256 KiB")
 
-// exchange writes the request and reads the answer up to its body.
-func (c *conn) exchange(r *http.Request) (*http.Response, error) {
+// send writes the request. A large one goes on being written after it returned: then
+// written tells how that ended, once.
+func (c *conn) send(r *http.Request) (written chan error, err error) {
+	if r.ContentLength <= smallBody {
+		return nil, c.write(r)
+	}
+	written = make(chan error, 1)
+	go func() { written <- c.write(r) }() // ends when the connection does, at the latest
+	return written, nil
+}
+
+func (c *conn) write(r *http.Request) error {
 	w := writers.Get().(*bufio.Writer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
 	w.Reset(c.net)
 	err := r.Write(w)
@@ -183,9 +202,11 @@ func (c *conn) exchange(r *http.Request) (*http.Response, error) {
 	}
 	w.Reset(nil)
 	writers.Put(w)
-	if err != nil {
-		return nil, err
-	}
+	return err
+}
+
+// receive reads the answer up to its body.
+func (c *conn) receive(r *http.Request) (*http.Response, error) {
 	for {
 		c.limit.N = maxHeaderBytes
 		res, err := http.ReadResponse(c.reader, r)
@@ -210,8 +231,10 @@ type directBodyReader struct {
 	conn *conn
 	pool *direct
 	stop func() bool
-	keep bool
-	done bool
+	// written is set while a large request may still be under way.
+	written chan error
+	keep    bool
+	done    bool
 }
 
 // Read implements io.Reader.
@@ -237,11 +260,33 @@ func (b *directBodyReader) finish(whole bool) {
 		return
 	}
 	b.done = true
+	defer b.settle()
 	// stop is false once the context has ended: then the connection is closed, or
 	// about to be.
-	if b.stop() && whole && b.keep && b.conn.reader.Buffered() == 0 {
-		b.pool.put(b.conn)
+	if !b.stop() || !whole || !b.keep || b.conn.reader.Buffered() > 0 || !b.sent() {
+		b.conn.kill()
 		return
 	}
-	b.conn.kill()
+	b.pool.put(b.conn)
+}
+
+// sent reports whether the request was written to its end.
+func (b *directBodyReader) sent() bool {
+	if b.written == nil {
+		return true
+	}
+	select {
+	case err := <-b.written:
+		b.written = nil
+		return err == nil
+	default:
+		return false
+	}
+}
+
+// settle waits for the request's writer, whose connection is closed by now.
+func (b *directBodyReader) settle() {
+	if b.written != nil {
+		<-b.written
+	}
 }

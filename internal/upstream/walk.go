@@ -37,6 +37,9 @@ type Call struct {
 	Answer   http.Header
 	Loss     []string
 	Attempts []exchange.Attempt
+	// BodyLent says that the request's own bytes were given to a transport, which may
+	// still read them when the walk has ended.
+	BodyLent bool
 
 	current *attempt      // that is under way
 	paused  time.Duration // between tries

@@ -194,16 +194,20 @@ func readMessage(req *llm.Request, m rawjson.Value, i int) error {
 	if m.Kind() != rawjson.Object {
 		return invalid(at(""), at("")+" must be an object, got "+m.Kind().String())
 	}
-	role, _ := m.Get("role")
+	var role, content rawjson.Value
+	for name, v := range m.Members() { // one pass: a message may be a book
+		switch {
+		case name.Is("role"):
+			role = v
+		case name.Is("content"):
+			content = v
+		}
+	}
 	if role.Kind() != rawjson.String {
 		return invalid(at(".role"), at(".role")+" must be a string such as \"user\"")
 	}
-	content, ok := m.Get("content")
-	if !ok {
-		return nil
-	}
 	switch content.Kind() {
-	case rawjson.String, rawjson.Null:
+	case rawjson.String, rawjson.Null, rawjson.Invalid:
 		return nil
 	case rawjson.Array:
 	default:

@@ -35,7 +35,7 @@ func appendForever(path string) {
 			x := tr.Next()
 			id := x.ID
 			l.Record(x)
-			fmt.Printf("%s %d %d\n", id, time.Now().UnixNano(), l.Stats().Written)
+			fmt.Fprintf(os.Stdout, "%s %d %d\n", id, time.Now().UnixNano(), l.Stats().Written)
 		}
 	}
 }

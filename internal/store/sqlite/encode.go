@@ -48,7 +48,7 @@ func (a *args) bill(b *exchange.Bill) {
 	if *u == (money.Tokens{Input: u.Input, Output: u.Output}) {
 		a.add(nil)
 	} else {
-		text, _ := json.Marshal(u) // integers: never fails
+		text, _ := json.Marshal(u) //nolint:errchkjson // integers: never fails
 		a.add(string(text))
 	}
 	c := &b.Cost

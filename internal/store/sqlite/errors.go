@@ -30,8 +30,7 @@ var errReadOnly = errors.New("the database was opened for reading only")
 
 // codeOf is SQLite's primary result code in err, 0 when there is none.
 func codeOf(err error) int {
-	var e *driver.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*driver.Error](err); ok {
 		return e.Code() & 0xff
 	}
 	return 0

@@ -16,8 +16,8 @@ import (
 // Get returns one exchange by its id or, failing that, by the id of its answer.
 func (d *DB) Get(ctx context.Context, id string, in ledger.Scope) (*exchange.Exchange, error) {
 	x, err := d.get(ctx, id, in)
-	if err == nil && x == nil {
-		return nil, ledger.ErrNotFound
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil, err
 	}
 	return x, explain(d.path, "reading", err)
 }
@@ -36,7 +36,7 @@ func (d *DB) get(ctx context.Context, id string, in ledger.Scope) (*exchange.Exc
 			return rows[0], nil
 		}
 	}
-	return nil, nil
+	return nil, ledger.ErrNotFound
 }
 
 // findID is the seq of the exchange with this id, whosever it is, 0 when there is
@@ -142,8 +142,8 @@ func (d *DB) List(ctx context.Context, f ledger.Filter) ([]*exchange.Exchange, s
 }
 
 func (d *DB) list(ctx context.Context, f ledger.Filter) ([]*exchange.Exchange, string, error) {
-	c, err := d.conditions(ctx, f)
-	if err != nil || c == nil {
+	c, possible, err := d.conditions(ctx, f)
+	if err != nil || !possible {
 		return nil, "", err
 	}
 	parts, err := d.parts(ctx, f)
@@ -256,14 +256,14 @@ func (d *DB) parts(ctx context.Context, f ledger.Filter) ([]conds, error) {
 	return append(parts, asked), err
 }
 
-// conditions is the rest of the filter; nil when nothing can match. Where a partial
-// index serves, its own condition is repeated, for SQLite asks to see it.
-func (d *DB) conditions(ctx context.Context, f ledger.Filter) (*conds, error) {
-	c := &conds{where: []string{"1"}}
+// conditions is the rest of the filter; possible says that something
+// can match. Where a partial index serves, its own condition is repeated, for SQLite asks to see it.
+func (d *DB) conditions(ctx context.Context, f ledger.Filter) (c conds, possible bool, err error) {
+	c.add("1")
 	if f.After != "" {
 		seq, ok := seqOf(f.After)
 		if !ok {
-			return nil, nil
+			return c, false, nil
 		}
 		first := firstOf(seq)
 		c.add("seq < ? AND (seq < ? OR id < ?)", first+1<<milliBits, first, f.After)
@@ -288,14 +288,14 @@ func (d *DB) conditions(ctx context.Context, f ledger.Filter) (*conds, error) {
 		var id int64
 		err := d.read.QueryRowContext(ctx, "SELECT id FROM names WHERE name = ?", f.Task).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil, nil // a word that no row holds
+			return c, false, nil // a word that no row holds
 		}
 		if err != nil {
-			return nil, err
+			return c, false, err
 		}
 		c.add("task <> 0 AND task = ?", id)
 	}
-	return c, nil
+	return c, true, nil
 }
 
 // seqAt is the smallest seq that an exchange of this moment or a later one can have.

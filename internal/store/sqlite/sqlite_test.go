@@ -319,7 +319,7 @@ func TestList_EveryFilterHasItsIndex(t *testing.T) {
 		{Status: "error"}, {Task: "explain-transfer"}, {TaskID: "task-1"}, {Model: "assistant"}, {Target: "own"}, {Key: "app1"},
 	} {
 		f.Scope = ledger.All()
-		c, err := d.conditions(context.Background(), f)
+		c, _, err := d.conditions(context.Background(), f)
 		if err != nil {
 			t.Fatal(err)
 		}
