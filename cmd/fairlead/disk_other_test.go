@@ -4,6 +4,5 @@ package main
 
 const diskRole = "fairlead-on-small-disk"
 
-// Only Linux lets a test mount a disk without asking for a password.
+// Only Linux lets a test mount a disk without a password.
 func onSmallDisk() int { return exitFailed }
-func canMount() bool   { return false }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,6 +158,3 @@ func anyModelServer() bool {
 	}
 	return false
 }
-
-// smallDisk reports whether this system lets a test mount one.
-func smallDisk() bool { return os.Getenv("FAIRLEAD_NO_MOUNT") == "" && canMount() }

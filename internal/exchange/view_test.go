@@ -123,6 +123,7 @@ func TestExchange_EveryFieldIsInTheJSON(t *testing.T) {
 
 // noZero fails for a field that the test left empty: it would prove nothing.
 func noZero(t *testing.T, name string, v reflect.Value) {
+	t.Helper()
 	switch {
 	case v.Type() == reflect.TypeFor[time.Time](), v.Type() == reflect.TypeFor[money.Amount]():
 	case v.Kind() == reflect.Struct:

@@ -291,24 +291,70 @@ func TestLedger_DropsOnlyTheRowThatNoStoreTakes(t *testing.T) {
 	})
 }
 
+func TestLedger_WritesWhatCameDuringAWrite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{slow: 10 * time.Millisecond}
+		l, _, stop := running(t, m, Default())
+		for i := range Default().Batch {
+			l.Record(row(i))
+		}
+		time.Sleep(5 * time.Millisecond) // in the middle of the write
+		l.Record(row(1000))
+		l.Record(row(1001))
+		time.Sleep(2 * Default().Every)
+		synctest.Wait()
+		if batches, rows := m.written(); rows != 502 || batches != 2 {
+			t.Errorf("%d rows in %d batches, want 502 in 2", rows, batches)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestLedger_TriesAgainWhileItStops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		left := 3
+		m.fail = func([]*exchange.Exchange) error {
+			if left--; left >= 0 {
+				return ErrLocked
+			}
+			return nil
+		}
+		l, _, stop := running(t, m, Default())
+		l.Record(row(1))
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if _, rows := m.written(); rows != 1 || l.Stats().Dropped != 0 {
+			t.Errorf("%d rows are written, stats %+v", rows, l.Stats())
+		}
+	})
+}
+
 func TestLedger_ReadersWaitForWhatWasRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{slow: 20 * time.Millisecond}
 		l, _, stop := running(t, m, Default())
-		for i := range 700 {
-			l.Record(row(i))
-		}
-		start := time.Now()
-		rows, _, err := l.List(t.Context(), Filter{Scope: All()})
-		if err != nil || len(rows) != 700 || time.Since(start) > Default().Every {
-			t.Errorf("List right after Record: %d rows after %s, %v", len(rows), time.Since(start), err)
+		for _, n := range []int{3, 700} {
+			for i := range n {
+				l.Record(row(i))
+			}
+			start := time.Now()
+			rows, _, err := l.List(t.Context(), Filter{Scope: All()})
+			if err != nil || len(rows) != n || time.Since(start) >= Default().Every {
+				t.Errorf("List right after Record: %d of %d rows after %s, %v", len(rows), n, time.Since(start), err)
+			}
 		}
 		m.mu.Lock()
 		m.slow = time.Hour
 		m.mu.Unlock()
 		l.Record(row(701))
-		start = time.Now()
+		start := time.Now()
 		if _, _, err := l.List(t.Context(), Filter{Scope: All()}); err != nil || time.Since(start) != syncWait {
 			t.Errorf("List beside a store that hangs took %s, %v, want %s", time.Since(start), err, syncWait)
 		}

@@ -256,8 +256,8 @@ func (d *DB) parts(ctx context.Context, f ledger.Filter) ([]conds, error) {
 	return append(parts, asked), err
 }
 
-// conditions is the rest of the filter; possible says that something
-// can match. Where a partial index serves, its own condition is repeated, for SQLite asks to see it.
+// conditions is the rest of the filter; possible says that something can match. Where
+// a partial index serves, its own condition is repeated, for SQLite asks to see it.
 func (d *DB) conditions(ctx context.Context, f ledger.Filter) (c conds, possible bool, err error) {
 	c.add("1")
 	if f.After != "" {

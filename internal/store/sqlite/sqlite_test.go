@@ -46,12 +46,18 @@ func openAt(t testing.TB, path string) *DB {
 
 func TestLedgerStore(t *testing.T) {
 	t.Parallel()
-	storetest.Ledger(t, func(t *testing.T) ledger.Store { return open(t) })
+	storetest.Ledger(t, func(t *testing.T) ledger.Store {
+		t.Helper()
+		return open(t)
+	})
 }
 
 func TestAuthStore(t *testing.T) {
 	t.Parallel()
-	storetest.Auth(t, func(t *testing.T) auth.Store { return open(t) })
+	storetest.Auth(t, func(t *testing.T) auth.Store {
+		t.Helper()
+		return open(t)
+	})
 }
 
 func TestOpen_KeepsTheRecordAndItsModes(t *testing.T) {
@@ -119,6 +125,7 @@ func TestOpen_SaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	whole := func(t *testing.T, path string) { // a sound file with rows
+		t.Helper()
 		d, err := Open(ctx, path)
 		if err != nil {
 			t.Fatal(err)
@@ -131,6 +138,7 @@ func TestOpen_SaysWhatIsWrong(t *testing.T) {
 		}
 	}
 	exec := func(t *testing.T, path, query string) *sql.DB {
+		t.Helper()
 		db, err := sql.Open("sqlite", path)
 		if err != nil {
 			t.Fatal(err)
@@ -147,32 +155,39 @@ func TestOpen_SaysWhatIsWrong(t *testing.T) {
 		says  []string
 	}{
 		"text file": {func(t *testing.T, path string) {
+			t.Helper()
 			write(t, path, 0, strings.Repeat("not a database. ", 1000))
 		}, ledger.ErrCorrupt, []string{"move the file", "backup"}},
 		"overwritten header": {func(t *testing.T, path string) {
+			t.Helper()
 			whole(t, path)
 			write(t, path, 0, strings.Repeat("\xff", 64))
 		}, ledger.ErrCorrupt, []string{"move the file"}},
 		"overwritten schema page": {func(t *testing.T, path string) {
+			t.Helper()
 			whole(t, path)
 			write(t, path, 100, strings.Repeat("\xfe", pageBytes-100))
 		}, ledger.ErrCorrupt, []string{"move the file"}},
 		"cut in the middle": {func(t *testing.T, path string) {
+			t.Helper()
 			whole(t, path)
 			if err := os.Truncate(path, 3*pageBytes); err != nil {
 				t.Fatal(err)
 			}
 		}, ledger.ErrCorrupt, []string{"move the file"}},
 		"locked by another process": {func(t *testing.T, path string) {
+			t.Helper()
 			whole(t, path)
 			db := exec(t, path, "PRAGMA locking_mode = exclusive; BEGIN EXCLUSIVE")
 			t.Cleanup(func() { db.Close() })
 		}, ledger.ErrLocked, []string{"another process", "data folder"}},
 		"made by a newer Fairlead": {func(t *testing.T, path string) {
+			t.Helper()
 			whole(t, path)
 			exec(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)").Close()
 		}, nil, []string{"version 999", "newer Fairlead"}},
 		"folder in its place": {func(t *testing.T, path string) {
+			t.Helper()
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -304,10 +319,10 @@ func TestAppend_KeepsTheWALSmall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const slack = 100 // pages of the transaction that passes the mark
+	const most = 9 << 20 // eight, and the transaction that passes the mark
 	info, err := os.Stat(d.Path() + "-wal")
-	if err != nil || info.Size() > (walPages+slack)*pageBytes {
-		t.Errorf("the WAL: %v bytes, %v, want at most %d", info.Size(), err, (walPages+slack)*pageBytes)
+	if err != nil || info.Size() > most || info.Size() < most/2 {
+		t.Errorf("the WAL: %v bytes, %v, want up to %d", info.Size(), err, most)
 	}
 }
 
