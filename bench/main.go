@@ -1,5 +1,5 @@
 // Command bench measures Fairlead beside a bare net/http forwarder, in one run on one
-// machine, and prints what §17-style targets ask for: CPU per request and per streamed
+// machine, and prints what was reached beside what is aimed at: CPU per request and per streamed
 // answer, added latency, memory.
 //
 // Every part is a process of its own, started from this same program: the fake
@@ -80,7 +80,7 @@ func parseOptions(args []string) (options, error) {
 		fmt.Fprintln(fs.Output(), "bench measures Fairlead beside a bare net/http forwarder.\n\n  go run ./bench -quick\n  go run ./bench -only 220 -rounds 9")
 		fs.PrintDefaults()
 	}
-	fs.BoolVar(&o.quick, "quick", false, "fewer and shorter rounds: half a minute instead of four")
+	fs.BoolVar(&o.quick, "quick", false, "fewer and shorter rounds: under a minute instead of five")
 	fs.StringVar(&o.json, "json", "", "write everything that was measured to `file`")
 	fs.StringVar(&o.only, "only", "", "run only the scenarios whose name contains `text`")
 	fs.StringVar(&o.fairlead, "fairlead", "", "measure this `binary` (default: build ./cmd/fairlead)")

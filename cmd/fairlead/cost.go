@@ -17,9 +17,9 @@ func costCommand() *cobra.Command {
 		Use:   "cost",
 		Short: "Price answers or usage bodies: token classes and cost",
 		Long: `Reads answers or usage bodies on stdin, JSON lines or pretty-printed, and writes one JSON line for
-each: the disjoint token classes, cost_usd as a decimal string, the state (known or unknown), and the
-price row that made it. A body that cannot be read gives a line with the error; the rest goes on and
-the exit code is 1.`,
+each: the disjoint token classes, cost_usd as a decimal string, the state (known or unknown), and
+the price row that made it. A body that cannot be read gives a line with the error; the rest goes on
+and the exit code is 1.`,
 		Example: `  echo '{"model":"gpt-4o","usage":{"prompt_tokens":9,"completion_tokens":3}}' |
     fairlead cost --provider openai --flavor chat`,
 		Args: cobra.NoArgs,
@@ -46,7 +46,7 @@ the exit code is 1.`,
 		},
 	}
 	cmd.Flags().StringVar(&opt.Provider, "provider", "", "`id` of the provider whose prices count, e.g. openai")
-	cmd.Flags().StringVar(&opt.Flavor, "flavor", "", "`flavour` of the API that the bodies come from, e.g. chat, responses, embeddings")
+	cmd.Flags().StringVar(&opt.Flavor, "flavor", "", "`flavour` of the bodies' API, e.g. chat, responses, embeddings")
 	cmd.Flags().StringVar(&opt.Model, "model", "", "`name` of the model, instead of the one that the body names")
 	cmd.Flags().StringVar(&at, "at", "", "`date` whose prices count, 2026-08-01 or RFC 3339 (default: now)")
 	if err := cmd.MarkFlagRequired("provider"); err != nil {

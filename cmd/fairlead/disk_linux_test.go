@@ -51,8 +51,8 @@ func TestUp_AnswersOnAFullDisk(t *testing.T) {
 				if status, body := s.ask(t, "GET", "/readyz", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "degraded") {
 					t.Errorf("/readyz on a full disk: %d %s", status, body)
 				}
-				if _, body := s.ask(t, "GET", "/metrics", ""); !regexp.MustCompile(`(?m)^fairlead_ledger_failures\S* [1-9]`).MatchString(body) {
-					t.Errorf("the metrics do not tell of failures:\n%s", grep(body, "ledger"))
+				if _, body := s.ask(t, "GET", "/metrics", ""); !regexp.MustCompile(`(?m)^fairlead_ledger_failing 1$`).MatchString(body) {
+					t.Errorf("the metrics do not tell of it:\n%s", grep(body, "ledger"))
 				}
 				for range 3 {
 					s.answers(t, whenFull)

@@ -57,7 +57,7 @@ func keysCreate(r *reach) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "`scope` of the key; admin may read all records and use the console, the metrics and these commands")
+	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "`scope` of the key: admin may read all, and use console and commands")
 	cmd.Flags().StringVar(&project, "project", "", "`name` of the project that the key belongs to")
 	cmd.Flags().DurationVar(&lives, "expires", 0, "how long it works, e.g. 720h (default: until it is revoked)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")

@@ -103,12 +103,23 @@ each request runs, records what it cost, and says so in headers, in a log and on
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(
-		upCommand(r), chatCommand(r), configCommand(), keysCommand(r), targetsCommand(r),
-		modelsCommand(r), requestsCommand(r), costCommand(), versionCommand(),
-	)
+	group(root, "Run", upCommand(r), chatCommand(r))
+	group(root, "Look", requestsCommand(r), targetsCommand(r), modelsCommand(r), costCommand())
+	group(root, "Set up", configCommand(), keysCommand(r))
+	group(root, "More", versionCommand())
+	root.SetHelpCommandGroupID("More")
+	root.SetCompletionCommandGroupID("More")
 	completionExamples(root)
 	return root
+}
+
+// group adds commands that stand together in the help.
+func group(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title + ":"})
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // completionExamples puts an example into what cobra itself says of completion.

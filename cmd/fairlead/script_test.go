@@ -167,6 +167,9 @@ func cmdFairlead(ts *testscript.TestScript, neg bool, args []string) {
 	err := ts.Exec(binary, args...)
 	s := state(ts)
 	s.code = exitOK
+	if strings.Contains(ts.ReadFile("stdout")+ts.ReadFile("stderr"), "\x1b") {
+		ts.Fatalf("there is colour where there is no terminal")
+	}
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit):

@@ -14,22 +14,23 @@ import (
 	"github.com/fairlead/fairlead/internal/money"
 )
 
-// colour reports whether stderr and stdout may carry colour: only terminals do, and
-// NO_COLOR is obeyed.
-func colour() bool {
-	_, off := os.LookupEnv("NO_COLOR")
-	return !off && term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
+// colour reports whether a file may carry colour: only terminals do, and NO_COLOR
+// is obeyed (https://no-color.org).
+func colour(f *os.File) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 
+// dim is for stderr.
 func dim(s string) string {
-	if !colour() {
+	if !colour(os.Stderr) {
 		return s
 	}
 	return "\x1b[2m" + s + "\x1b[0m"
 }
 
+// bold is for stdout.
 func bold(s string) string {
-	if !colour() {
+	if !colour(os.Stdout) {
 		return s
 	}
 	return "\x1b[1m" + s + "\x1b[0m"

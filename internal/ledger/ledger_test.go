@@ -296,16 +296,18 @@ func TestLedger_WritesWhatCameDuringAWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{slow: 10 * time.Millisecond}
 		l, _, stop := running(t, m, Default())
-		for i := range Default().Batch {
-			l.Record(row(i))
+		l.Record(row(1))
+		time.Sleep(Default().Every + m.slow/2) // in the middle of the write
+		for i := range 2 * Default().Batch {
+			l.Record(row(100 + i))
 		}
-		time.Sleep(5 * time.Millisecond) // in the middle of the write
-		l.Record(row(1000))
-		l.Record(row(1001))
+		time.Sleep(m.slow) // in the middle of the first of two more
+		l.Record(row(2))
+		l.Record(row(3))
 		time.Sleep(2 * Default().Every)
 		synctest.Wait()
-		if batches, rows := m.written(); rows != 502 || batches != 2 {
-			t.Errorf("%d rows in %d batches, want 502 in 2", rows, batches)
+		if batches, rows := m.written(); rows != 1003 || batches != 4 {
+			t.Errorf("%d rows in %d batches, want 1003 in 4", rows, batches)
 		}
 		if err := stop(); err != nil {
 			t.Error(err)

@@ -138,8 +138,9 @@ func writesOnce(t *testing.T, s ledger.Store) {
 	rows := Rows(300, 1)
 	put(t, s, rows[:200]...)
 	put(t, s, rows[:200]...)                 // the very same again
-	put(t, s, rows[100:300]...)              // half of it new
-	put(t, s, rows[299], rows[299], rows[0]) // twice in one batch
+	put(t, s, rows[100:299]...)              // half of it new
+	put(t, s, rows[299], rows[299])          // new, and twice in one batch
+	put(t, s, rows[299], rows[299], rows[0]) // and again
 	put(t, s)                                // nothing
 	if n := count(t, s); n != 300 {
 		t.Errorf("there are %d exchanges, want 300", n)
