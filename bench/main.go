@@ -80,7 +80,7 @@ func parseOptions(args []string) (options, error) {
 		fmt.Fprintln(fs.Output(), "bench measures Fairlead beside a bare net/http forwarder.\n\n  go run ./bench -quick\n  go run ./bench -only 220 -rounds 9")
 		fs.PrintDefaults()
 	}
-	fs.BoolVar(&o.quick, "quick", false, "fewer and shorter rounds: under a minute instead of five")
+	fs.BoolVar(&o.quick, "quick", false, "fewer and shorter rounds: about a minute instead of five")
 	fs.StringVar(&o.json, "json", "", "write everything that was measured to `file`")
 	fs.StringVar(&o.only, "only", "", "run only the scenarios whose name contains `text`")
 	fs.StringVar(&o.fairlead, "fairlead", "", "measure this `binary` (default: build ./cmd/fairlead)")

@@ -220,7 +220,13 @@ func cmdEnds(ts *testscript.TestScript, _ bool, args []string) {
 // serve starts `fairlead up` for a Go test.
 func serve(t testing.TB, dir string, env []string, args ...string) (p *process, url string) {
 	t.Helper()
-	p, err := launch(dir, append(os.Environ(), append(env, "GORACE="+race)...), binary, append([]string{"up", "--listen", "127.0.0.1:0"}, args...)...)
+	return serveBy(t, binary, dir, env, args...)
+}
+
+// serveBy is serve by another binary.
+func serveBy(t testing.TB, program, dir string, env []string, args ...string) (p *process, url string) {
+	t.Helper()
+	p, err := launch(dir, append(os.Environ(), append(env, "GORACE="+race)...), program, append([]string{"up", "--listen", "127.0.0.1:0"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -160,7 +161,10 @@ func logger(cfg *config.Config) *slog.Logger {
 }
 
 // banner fits one screen: what was found, where it listens, the key, a curl.
-func banner(out io.Writer, a *app.App, cfg *config.Config, found []config.Found, s app.Started) {
+// It is written in one piece, for scripts that wait for its first line.
+func banner(w io.Writer, a *app.App, cfg *config.Config, found []config.Found, s app.Started) {
+	out := new(bytes.Buffer)
+	defer func() { _, _ = w.Write(out.Bytes()) }() // a closed stdout is no reason not to serve
 	fmt.Fprintf(out, "%s listens on %s\n", bold("Fairlead "+versionText()), bold(s.URL))
 	var silent []string
 	for _, f := range found {

@@ -167,7 +167,7 @@ func TestDirect_WhatWasLeftIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	up := testkit.NewUpstream(t)
 	target := fake(t, up, "")
-	for _, behavior := range []string{"hold-event=3", "cut-event=3", "error-event=3", "stall=400"} {
+	for _, behavior := range []string{"hold-event=3", "cut-event=3", "error-event=3", "stall=700"} {
 		up.Next(t, behavior)
 		ctx, cancel := context.WithCancel(t.Context())
 		for ev, err := range newCall(request(t, llm.Chat, streamBody), target).Walk(ctx) {
