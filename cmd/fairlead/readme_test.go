@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead/internal/catalog"
 	"github.com/fairlead/fairlead/internal/config"
@@ -77,10 +78,10 @@ func TestReadme_NewcomerGetsAnAnswer(t *testing.T) {
 		dir := t.TempDir()
 		// What `make run` starts, and with what flags, stands in the Makefile.
 		_, url := serve(t, dir, engine, "--setup", "--data", "data")
-		ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		curl := exec.CommandContext(ctx, "sh", "-c", strings.ReplaceAll(block(t, "sh", "curl http"), "http://127.0.0.1:8080", url))
-		curl.Dir = dir
+		curl.Dir, curl.WaitDelay = dir, time.Second
 		out, err := curl.Output()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)

@@ -193,7 +193,8 @@ func banner(w io.Writer, a *app.App, cfg *config.Config, found []config.Found, s
   curl %s/v1/chat/completions \
     -H "Authorization: Bearer %s" \
     -H "Content-Type: application/json" \
-    -d '{"model": "%s", "messages": [{"role": "user", "content": "Say hello"}]}'
+    -d '{"model": "%s", "max_tokens": 100,
+         "messages": [{"role": "user", "content": "Say hello"}]}'
 `, s.URL, key, name)
 		fmt.Fprintf(out, "\nNow, in another terminal: fairlead chat%s \"hello\"\n", dataFlag(cfg.Data))
 		return
