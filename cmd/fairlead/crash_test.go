@@ -45,11 +45,13 @@ func TestUp_KeepsTheRecordThroughKill(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	write(t, filepath.Join(dir, "fairlead.yaml"), fmt.Sprintf("targets:\n  cheap: { provider: openai-compatible, base_url: %q, model: fake }\n", upstream.BaseURL()))
+	var logs strings.Builder
 	due := map[string]time.Duration{} // id → how long before the kill it was answered
 	for round := range 2 {
 		p, url := serveBy(t, program, dir, nil)
 		moment := crashEarliest + rand.N(crashLatest-crashEarliest)
 		answers, killed := loadUntilKilled(t, p, url, firstKey(t, dir), moment)
+		logs.WriteString(p.stderr.String())
 		young := 0
 		for _, a := range answers {
 			if age := killed.Sub(a.at); age > mayMiss {
@@ -84,7 +86,7 @@ func TestUp_KeepsTheRecordThroughKill(t *testing.T) {
 		}
 	}
 	if missing > 0 {
-		t.Errorf("%d of %d exchanges that were answered more than %v before a kill are missing, the oldest %v", missing, len(due), mayMiss, oldest)
+		t.Errorf("%d of %d exchanges that were answered more than %v before a kill are missing, the oldest %v; the log:\n%s", missing, len(due), mayMiss, oldest, &logs)
 	}
 	t.Logf("%d rows, all %d that are due among them", len(rows), len(due))
 	if log := p.stderr.String(); strings.Contains(log, "level=ERROR") {
