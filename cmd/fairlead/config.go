@@ -98,7 +98,7 @@ func checkJSON(w io.Writer, cfg *config.Config, err error) error {
 	switch {
 	case errors.As(err, &answer.Problems):
 	case err != nil:
-		return nil // there is no file to speak of
+		return nil //nolint:nilerr // there is no file to speak of, and the caller has the error
 	default:
 		answer.Valid, answer.Hash = true, cfg.Hash()
 		answer.Targets, answer.Models, answer.Keys = len(cfg.Targets), len(cfg.Models), len(cfg.Keys)

@@ -139,6 +139,7 @@ func (s *onDisk) ready(t testing.TB) {
 
 // startLimited puts a limit on the size of files, which needs no rights at all.
 func startLimited(t *testing.T, dir string) *onDisk {
+	t.Helper()
 	s := &onDisk{}
 	s.process, _ = serve(t, dir, nil)
 	s.ready(t)
@@ -161,6 +162,7 @@ func startLimited(t *testing.T, dir string) *onDisk {
 
 // startOnSmallDisk mounts a disk in namespaces of its own.
 func startOnSmallDisk(t *testing.T, dir string) *onDisk {
+	t.Helper()
 	if !canMount() {
 		t.Skip("this system lets no test mount a disk: that files reach their limit is tested instead")
 	}

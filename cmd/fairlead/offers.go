@@ -59,6 +59,7 @@ its abilities and the data classes that it may see, too.`,
 				fmt.Fprintln(os.Stderr, "there is no target yet: add one to fairlead.yaml, or `fairlead up --setup` gets a small local model")
 				return nil
 			}
+			defer fmt.Fprintln(os.Stderr, dim("one of them with what it can do: fairlead targets NAME"))
 			return table(out, []string{"TARGET", "PROVIDER", "MODEL", "STATE", "$/M IN", "$/M OUT"}, targetRows(offers))
 		},
 	}
@@ -95,10 +96,6 @@ func showTarget(w io.Writer, offers []server.Offer, name string, asJSON bool) er
 		return writeJSON(w, offers[at])
 	}
 	d := offers[at].Detail
-	abilities := strings.Join(d.Abilities, " ")
-	if d.Assumed {
-		abilities += " (assumed: the catalog does not know the model)"
-	}
 	classes := strings.Join(d.Classes, " ")
 	if classes == "" {
 		classes = "public; all where the endpoint is on this machine"
@@ -110,11 +107,15 @@ func showTarget(w io.Writer, offers []server.Offer, name string, asJSON bool) er
 	for _, line := range [][2]string{
 		{"target", name}, {"provider", d.Provider}, {"model", orDash(d.Model)}, {"endpoint", orDash(d.BaseURL)}, {"state", d.State},
 		{"price", "USD per million tokens: " + orUnknown(d.PriceIn) + " in, " + orUnknown(d.PriceOut) + " out"},
-		{"context", window}, {"classes", classes}, {"can", abilities},
+		{"context", window}, {"classes", classes}, {"can", strings.Join(d.Abilities, " ")},
 	} {
 		if _, err := fmt.Fprintf(w, "%-10s%s\n", line[0], line[1]); err != nil {
 			return err
 		}
+	}
+	if d.Assumed {
+		_, err := fmt.Fprintln(w, "          (assumed: the catalog does not know the model)")
+		return err
 	}
 	return nil
 }

@@ -188,7 +188,7 @@ func cmdSees(ts *testscript.TestScript, _ bool, args []string) {
 	for _, o := range []*output{p.stdout, p.stderr} {
 		go func() { found <- p.find(o, pattern) != nil }()
 	}
-	if !<-found && !<-found {
+	if first := <-found; !first && !<-found {
 		ts.Fatalf("%s never says %s:\n%s%s", args[0], args[1], p.stdout, p.stderr)
 	}
 }

@@ -247,11 +247,11 @@ func billText(x *exchange.Exchange) string {
 }
 
 // span is a duration, a dash where it never came so far.
-func span(d, round time.Duration) string {
+func span(d time.Duration) string {
 	if d == 0 {
 		return "–"
 	}
-	return d.Round(round).String()
+	return d.Round(time.Microsecond).String()
 }
 
 func statusText(s exchange.Status, code int) string {
@@ -272,14 +272,14 @@ func (p *printer) detail(x *exchange.Exchange) error {
 		{"model", x.Asked.Model + " → " + orDash(x.Result.Target) + " by " + orDash(x.Result.Route)},
 		{"tokens", fmt.Sprintf("%d in, %d out", x.Bill.Usage.TotalInput(), x.Bill.Usage.TotalOutput())},
 		{"cost", billText(x)},
-		{"latency", fmt.Sprintf("first byte %s, total %s, overhead %s", span(x.FirstByte, time.Microsecond), span(x.Total, time.Microsecond), span(x.Overhead, time.Microsecond))},
+		{"latency", fmt.Sprintf("first byte %s, total %s, overhead %s", span(x.FirstByte), span(x.Total), span(x.Overhead))},
 		{"config", x.Result.ConfigHash},
 	}
 	if x.Result.Message != "" {
 		lines = append(lines, []string{"error", x.Result.Kind + ": " + x.Result.Message})
 	}
 	for _, a := range x.Attempts {
-		text := fmt.Sprintf("%s %s in %s, %s", a.Target, statusText(a.Status, a.HTTPStatus), span(a.Total, time.Microsecond), costText(a.Bill.Cost))
+		text := fmt.Sprintf("%s %s in %s, %s", a.Target, statusText(a.Status, a.HTTPStatus), span(a.Total), costText(a.Bill.Cost))
 		lines = append(lines, []string{"attempt " + strconv.Itoa(a.Seq+1), text})
 		if a.Message != "" {
 			lines = append(lines, []string{"", short(a.Kind+": "+a.Message, 86)})
