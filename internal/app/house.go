@@ -93,8 +93,8 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 	}
 	provider, _ := b.catalog.Provider(t.Provider)
 	out := &upstream.Target{
-		Name: t.Name, Provider: t.Provider, Model: t.Model, Codec: codec,
-		Options:  dialect.Options{Model: t.Model, ToolsByGrammar: b.abilities(t)&(llm.CanTools|llm.CanToolsByGrammar) == llm.CanToolsByGrammar},
+		Name: t.Name, Provider: t.Provider, Model: t.Model,
+		Options:  llm.Options{Model: t.Model, ToolsByGrammar: b.abilities(t)&(llm.CanTools|llm.CanToolsByGrammar) == llm.CanToolsByGrammar},
 		Timeouts: upstream.Timeouts(t.Timeouts),
 		Attempts: t.Retry.Attempts, Bill: price.bill,
 	}
@@ -102,14 +102,15 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 		out.Options.AskUsage = provider.API.StreamUsage
 	}
 	if t.Provider == config.LocalProvider {
-		out.Endpoint, out.Transport = upstream.Endpoint{Base: localBase}, b.local
+		out.Speaks, out.Transport = []upstream.Spoken{{Codec: codec, Base: localBase}}, b.local
 		return out, nil
 	}
 	base, err := url.Parse(t.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	out.Endpoint = upstream.Endpoint{Base: base, Header: http.Header{}}
+	out.Speaks = []upstream.Spoken{{Codec: codec, Base: base}}
+	out.Endpoint = upstream.Endpoint{Header: http.Header{}}
 	out.Transport = b.pool(t.Timeouts.Connect)
 	return out, credentials(out.Endpoint.Header, t, provider)
 }

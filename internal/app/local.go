@@ -33,7 +33,7 @@ type local struct {
 
 // RoundTrip implements http.RoundTripper. Errors are *llm.Error.
 func (l *local) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(r.URL.Path, openai.Path(llm.Embeddings)) {
+	if strings.HasSuffix(r.URL.Path, openai.EmbeddingsPath) {
 		return l.embeddings(r)
 	}
 	if l.engine == nil {

@@ -1,42 +1,89 @@
-// Package dialect is the table of dialects: what a client or an upstream speaks,
-// by the name that configuration and data files use.
+// Package dialect is the table of dialects, what a client or an upstream speaks, by
+// the name that configuration and data files use, and the Bridge between two.
 //
 // It holds no codec itself. A codec is a set of pure functions, bytes in and
 // values out, in a folder of its own below this one; adding a dialect is one
-// folder and one line of the table. Start reading at Codec.
+// folder and one line of the table. A client of one dialect reaches a target of
+// another through the neutral words of package llm, so each dialect is written
+// once and never per pair. Start reading at Codec, then Bridge.
 package dialect
 
 import (
+	"io"
+
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
-	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
-// Codec is one dialect, client side and provider side.
+// Codec is one dialect, client side and provider side. Its funcs are pure. Where
+// all of one side are nil the dialect is spoken on the other side only.
 type Codec struct {
 	Name string
-	// Decode reads a client's request. Errors are *llm.Error of kind Invalid.
-	Decode func(llm.Surface, []byte, rawjson.Limits) (*llm.Request, error)
-	// Path is where an upstream answers for a surface, below its base URL.
-	Path func(llm.Surface) string
-	// Encode gives the bytes for an upstream, and what they cannot carry of the
-	// request, by the client's own field names.
-	Encode func(*llm.Request, Options) (body []byte, loss []string, err error)
-	// Answer reads a plain answer of an upstream.
-	Answer func(*llm.Request, Options, []byte) (llm.Event, error)
-	// Stream starts the decoder of one streamed answer.
-	Stream func(*llm.Request, Options) Decoder
-	// DecodeError reads an upstream's error answer; the body may be anything.
-	DecodeError func(status int, body []byte) *llm.Error
+
+	// The client side.
+
+	// Decode reads of a client's request what the house needs to know. Errors are
+	// *llm.Error of kind Invalid.
+	Decode func(llm.Incoming) (*llm.Request, error)
+	// Read reads all of a decoded request, for a target of another dialect.
+	Read func(*llm.Request) (*llm.Prompt, error)
+	// WriteAnswer writes a plain answer as this dialect has it, and what that cannot
+	// show of it.
+	WriteAnswer func(*llm.Request, *llm.Answer) (body []byte, lost llm.Losses)
+	// Writer begins a streamed answer.
+	Writer func(*llm.Request) Writer
 	// AppendError writes the error body that clients of this dialect expect.
 	AppendError func(dst []byte, e *llm.Error) []byte
+	// StreamType is the media type of a streamed answer.
+	StreamType string
+	// Names are this dialect's names of fields, where they are not llm's.
+	Names map[llm.Field]string
+
+	// The provider side.
+
+	// Path is where an upstream answers a request, below its base URL, with the query
+	// if there is one; "" where the dialect has no such surface.
+	Path func(*llm.Request, llm.Options) string
+	// Header is sent with every call, where neither the client nor the configuration
+	// says otherwise. Names are canonical.
+	Header map[string]string
+	// Encode gives the bytes for an upstream of the client's own dialect, and the
+	// fields of the client that they cannot carry.
+	Encode func(*llm.Request, llm.Options) (body []byte, lost []string, err error)
+	// Write gives the bytes for an upstream of what a client of another dialect asked;
+	// stream says whether events are wanted.
+	Write func(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.Losses, err error)
+	// Answer reads a plain answer of an upstream.
+	Answer func(*llm.Request, llm.Options, []byte) (llm.Event, error)
+	// Stream starts the decoder of one streamed answer.
+	Stream func(*llm.Request, llm.Options) Decoder
+	// DecodeError reads an upstream's error answer; the body may be anything.
+	DecodeError func(status int, body []byte) *llm.Error
+	// Frames splits a streamed answer; the zero value stands for server-sent events.
+	Frames Framing
 }
 
-// Options is what differs between the targets that speak a dialect.
-type Options = openai.Options
+// Framing is how an upstream of a dialect divides a stream into events.
+type Framing struct {
+	MediaType string
+	New       func(r io.Reader, maxEvent int) Frames
+}
 
-// Decoder turns an upstream's server-sent events into llm events.
+// Frames reads one event after the other. sse.Reader is the usual one and has the
+// contract.
+type Frames interface {
+	Next() (sse.Event, error)
+	Buffered() bool
+}
+
+// Events are server-sent events.
+var Events = Framing{
+	MediaType: "text/event-stream",
+	New:       func(r io.Reader, maxEvent int) Frames { return sse.NewReader(r, maxEvent) },
+}
+
+// Decoder turns an upstream's events into llm events.
 type Decoder interface {
 	// Next reads one event. The error is an *llm.Error.
 	Next(sse.Event) (llm.Event, error)
@@ -45,18 +92,44 @@ type Decoder interface {
 	// End is what a client of this dialect must still see when the upstream ended
 	// a complete answer without the dialect's terminator; nil when nothing is due.
 	End() []byte
+	// Fail is the event by which a client of this dialect hears of an error within the
+	// stream.
+	Fail(*llm.Error) []byte
 }
 
+// Writer writes one streamed answer in a client's dialect. The deltas come in the
+// order that llm.DeltaKind states.
+type Writer interface {
+	// Append writes what a delta looks like to the client, which may be nothing yet.
+	Append(dst []byte, d *llm.Delta) []byte
+	// End writes what is still due when the upstream ended a complete answer without
+	// llm.DeltaDone.
+	End(dst []byte) []byte
+	// Fail writes the error event. Nothing follows it.
+	Fail(dst []byte, e *llm.Error) []byte
+	// Lost is what the dialect could not show of the answer so far.
+	Lost() llm.Losses
+}
+
+// table is every dialect. The first is the one that clients are taken to speak
+// where nothing says otherwise.
 var table = []Codec{
 	{
 		Name:        openai.Name,
 		Decode:      openai.Decode,
+		Read:        openai.Read,
+		WriteAnswer: openai.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return openai.NewWriter(r) },
+		AppendError: openai.AppendError,
+		StreamType:  "text/event-stream; charset=utf-8",
+		Names:       openai.Names,
 		Path:        openai.Path,
 		Encode:      openai.Encode,
+		Write:       openai.Write,
 		Answer:      openai.Answer,
-		Stream:      func(r *llm.Request, o Options) Decoder { return openai.NewStream(r, o) },
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
 		DecodeError: openai.DecodeError,
-		AppendError: openai.AppendError,
+		Frames:      Events,
 	},
 }
 
@@ -70,11 +143,12 @@ func ByName(name string) (*Codec, bool) {
 	return nil, false
 }
 
-// Names lists the dialects that have a codec.
-func Names() []string {
-	names := make([]string, len(table))
+// Names lists the dialects that upstreams can be spoken to in.
+func Names() (names []string) {
 	for i := range table {
-		names[i] = table[i].Name
+		if table[i].Write != nil {
+			names = append(names, table[i].Name)
+		}
 	}
 	return names
 }

@@ -8,6 +8,7 @@ package llm
 
 import (
 	"iter"
+	"time"
 
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -21,6 +22,8 @@ const (
 	Chat        Surface = "chat"
 	Completions Surface = "completions"
 	Embeddings  Surface = "embeddings"
+	Rerank      Surface = "rerank"
+	CountTokens Surface = "count_tokens"
 )
 
 // Request is one call of a client, decoded as far as the house needs it.
@@ -28,6 +31,11 @@ const (
 type Request struct {
 	Surface Surface
 	Dialect string // what the client speaks, e.g. "openai-chat"
+
+	// ID and Time are those of the exchange, for dialects whose answers carry an id and
+	// a date where the upstream's do not.
+	ID   string
+	Time time.Time
 
 	// Body is the client's JSON exactly as it came; Doc indexes it. Both were
 	// checked: valid JSON, no duplicate names at any depth, bounded depth.
@@ -40,6 +48,37 @@ type Request struct {
 	MaxTokens   int64
 	Needs       Ability
 	Tags        Tags
+
+	// Array says that the client takes a stream as one JSON array (Gemini without
+	// alt=sse), and not as events.
+	Array bool
+}
+
+// Incoming is a request as it comes in, for a codec to decode.
+type Incoming struct {
+	Surface Surface
+	Body    []byte // the codec keeps it
+	Limits  rawjson.Limits
+	// Model and Stream are what the path of the request says, where the dialect has
+	// them there (Gemini); Array is that its query did not ask for events.
+	Model         string
+	Stream, Array bool
+}
+
+// Options is what differs between the targets that speak a dialect.
+type Options struct {
+	Model string // the target's own model name
+	// AskUsage puts stream_options.include_usage into a stream's request, so that
+	// the bill never depends on what the client asked for.
+	AskUsage bool
+	// ToolsByGrammar is for upstreams that know JSON-schema grammars but no tools.
+	ToolsByGrammar bool
+	// MaxTokens is what a dialect that demands a bound on the output is told when the
+	// client set none; 0 is the codec's own default.
+	MaxTokens int64
+	// Translate asks decoders for the neutral words of an answer (Event.Deltas,
+	// Event.Answer), since it will be written in another dialect.
+	Translate bool
 }
 
 // PromptTokens is a cheap over-estimate of what the request will be billed for as
@@ -75,6 +114,10 @@ const (
 	CanChat
 	CanCompletions
 	CanEmbeddings
+	CanRerank
+	CanCountTokens
+	CanThink // reasoning, with a say in how much
+	CanDocuments
 )
 
 var abilityNames = []struct {
@@ -93,6 +136,10 @@ var abilityNames = []struct {
 	{CanChat, "chat"},
 	{CanCompletions, "completions"},
 	{CanEmbeddings, "embeddings"},
+	{CanRerank, "rerank"},
+	{CanCountTokens, "count_tokens"},
+	{CanThink, "thinking"},
+	{CanDocuments, "documents"},
 }
 
 // Has reports whether every ability of want is in a.
@@ -128,6 +175,10 @@ func (s Surface) Needed() Ability {
 		return CanCompletions
 	case Embeddings:
 		return CanEmbeddings
+	case Rerank:
+		return CanRerank
+	case CountTokens:
+		return CanCountTokens
 	}
 	return 0
 }
@@ -172,6 +223,11 @@ type Event struct {
 	// AnswerID is the id that the upstream gave the answer, on the first event
 	// that carries it.
 	AnswerID string
+	// Deltas and Answer are what the event says in neutral words, where the decoder was
+	// asked for them by Options.Translate: Answer where Marks has MarkWhole. Like Raw
+	// they are valid until the next event is pulled.
+	Deltas []Delta
+	Answer *Answer
 	// More says that another event, or the end, is already there, so that a flush
 	// can wait.
 	More bool

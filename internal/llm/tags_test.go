@@ -128,7 +128,7 @@ func TestAbility_NamesAreReadBack(t *testing.T) {
 		}
 		set |= bit
 	}
-	if len(all) != 12 || !set.Has(CanChat|CanTools) || Ability(0).Has(CanChat) || Ability(0).Names() != nil {
+	if len(all) != 16 || !set.Has(CanChat|CanTools) || Ability(0).Has(CanChat) || Ability(0).Names() != nil {
 		t.Errorf("%v", all)
 	}
 	if _, ok := AbilityNamed("Stream"); ok {

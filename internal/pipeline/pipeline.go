@@ -71,6 +71,10 @@ type Inbound struct {
 	Surface llm.Surface
 	Secret  string
 	Header  http.Header
+	// Model, Stream and Array are what the path says of the request, where the dialect
+	// has them there.
+	Model         string
+	Stream, Array bool
 	// Body reads the body, bounded; its error is an *llm.Error.
 	Body func() ([]byte, error)
 }
@@ -147,10 +151,12 @@ func (h *Hall) accept(p *Passage) error {
 	if err != nil {
 		return err
 	}
-	req, err := p.In.Codec.Decode(p.In.Surface, body, p.House.Limits.JSON)
+	req, err := p.In.Codec.Decode(llm.Incoming{Surface: p.In.Surface, Body: body, Limits: p.House.Limits.JSON,
+		Model: p.In.Model, Stream: p.In.Stream, Array: p.In.Array})
 	if err != nil {
 		return err
 	}
+	req.ID, req.Time = p.ID, p.Start
 	p.Request = req
 	return readTags(&req.Tags, p.In.Header)
 }
@@ -177,7 +183,7 @@ func (h *Hall) call(ctx context.Context, p *Passage) llm.Stream {
 		targets[i] = p.House.Targets[name]
 	}
 	p.Call = &upstream.Call{
-		Request: p.Request, Header: p.In.Header, Plan: targets, Start: p.Start,
+		Request: p.Request, Client: p.In.Codec, Header: p.In.Header, Plan: targets, Start: p.Start,
 		Limits: p.House.Limits.Upstream, Verify: check(p.Request),
 	}
 	return p.Call.Walk(ctx)

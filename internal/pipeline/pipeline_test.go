@@ -57,8 +57,8 @@ func newWalk() *walked {
 		Hash:   "hash",
 		Routes: &route.Table{Targets: map[string]*route.Target{"m": {Name: "m", Abilities: ^llm.Ability(0), Expect: price}}},
 		Targets: map[string]*upstream.Target{"m": {
-			Name: "m", Model: "m", Codec: codec, Options: dialect.Options{Model: "m"}, Attempts: 1,
-			Endpoint: upstream.Endpoint{Base: &url.URL{Scheme: "http", Host: "m.invalid"}},
+			Name: "m", Model: "m", Options: llm.Options{Model: "m"}, Attempts: 1,
+			Speaks:   []upstream.Spoken{{Codec: codec, Base: &url.URL{Scheme: "http", Host: "m.invalid"}}},
 			Timeouts: upstream.Timeouts{FirstEvent: time.Minute, Idle: time.Minute, Total: time.Minute},
 			Bill:     func(t money.Tokens, _ time.Duration) money.Cost { return price(t) },
 			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {

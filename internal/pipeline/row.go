@@ -77,7 +77,7 @@ func (p *Passage) row() *exchange.Exchange {
 	}
 	x.Bill.Cost = p.Cost()
 	if call := p.Call; call != nil {
-		x.Attempts, x.Result.Loss = call.Attempts, call.Loss
+		x.Attempts, x.Result.Loss = call.Attempts, call.Loss()
 		x.Result.Headers = headerLines(call.Answer, answerHeaders[:])
 		if call.Target != nil {
 			x.Result.Target = call.Target.Name

@@ -102,8 +102,7 @@ func (a *answer) fail(err error) error {
 	if e.Kind == llm.Canceled {
 		return nil
 	}
-	event := append([]byte("data: "), a.passage.In.Codec.AppendError(nil, e)...)
-	_, _ = a.w.Write(append(event, "\n\n"...)) // nobody is left to tell
+	_, _ = a.w.Write(a.passage.Call.Failure(e)) // nobody is left to tell
 	return nil
 }
 
@@ -147,7 +146,7 @@ func (a *answer) begin(ev llm.Event) {
 			h[headerCost] = []string{cost.USD.String()}
 		}
 	} else {
-		h["Content-Type"] = []string{"text/event-stream; charset=utf-8"}
+		h["Content-Type"] = []string{a.passage.In.Codec.StreamType}
 		h["Cache-Control"] = []string{"no-cache"}
 		h["X-Accel-Buffering"] = []string{"no"}
 	}
@@ -167,8 +166,8 @@ func (a *answer) describe() {
 	if p.Call.Target != nil {
 		h[headerTarget] = []string{p.Call.Target.Name}
 	}
-	if len(p.Call.Loss) > 0 {
-		h[headerLoss] = []string{strings.Join(p.Call.Loss, ",")}
+	if lost := p.Call.Loss(); len(lost) > 0 {
+		h[headerLoss] = []string{strings.Join(lost, ",")}
 	}
 	for _, name := range passedHeaders {
 		if v := p.Call.Answer[name]; v != nil {

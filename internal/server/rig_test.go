@@ -100,8 +100,8 @@ func oneTarget(transport roundTrip) *pipeline.House {
 			Name: "m", Abilities: ^llm.Ability(0), AllClasses: true, Expect: func(t money.Tokens) money.Cost { return free(t, 0) },
 		}}},
 		Targets: map[string]*upstream.Target{"m": {
-			Name: "m", Model: "m", Codec: codec, Options: dialect.Options{Model: "m"}, Bill: free, Attempts: 1, Transport: transport,
-			Endpoint: upstream.Endpoint{Base: &url.URL{Scheme: "http", Host: "m.invalid"}},
+			Name: "m", Model: "m", Options: llm.Options{Model: "m"}, Bill: free, Attempts: 1, Transport: transport,
+			Speaks:   []upstream.Spoken{{Codec: codec, Base: &url.URL{Scheme: "http", Host: "m.invalid"}}},
 			Timeouts: upstream.Timeouts{FirstEvent: time.Hour, Idle: time.Hour, Total: time.Hour},
 		}},
 		Limits: pipeline.Limits{JSON: rawjson.Limits{Depth: 64}, Upstream: upstream.DefaultLimits()},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairlead/fairlead/internal/dialect"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
 )
@@ -48,7 +49,7 @@ func requestID(h http.Header) string {
 // refused reads an answer that is not a 200.
 func (a *attempt) refused(res *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(a.decoded(res), maxErrorBody)) // half an error text is better than none
-	e := a.target.Codec.DecodeError(res.StatusCode, body)
+	e := a.bridge.DecodeError(res.StatusCode, body)
 	e.RetryAfter = retryAfter(res.Header, time.Now())
 	return e
 }
@@ -81,7 +82,7 @@ func (a *attempt) plain(res *http.Response) error {
 	if err != nil {
 		return err
 	}
-	ev, err := a.target.Codec.Answer(a.call.Request, a.target.Options, body)
+	ev, err := a.bridge.Answer(body)
 	if err != nil {
 		return err
 	}
@@ -110,18 +111,18 @@ func (a *attempt) readAll(res *http.Response) ([]byte, error) {
 
 // stream reads an answer that comes event by event.
 func (a *attempt) stream(res *http.Response) error {
-	if kind := mediaType(res); kind != "text/event-stream" {
-		if kind == "application/json" { // an error with status 200, or an upstream that cannot stream
-			body, _ := io.ReadAll(io.LimitReader(a.decoded(res), maxErrorBody))
-			if _, err := a.target.Codec.Answer(a.call.Request, a.target.Options, body); err != nil {
-				return err
-			}
-			return &llm.Error{Kind: llm.Upstream, Message: "the upstream answered a stream's request in one piece: it cannot stream"}
-		}
+	frames := a.bridge.Frames()
+	switch kind := mediaType(res); {
+	case kind == frames.MediaType:
+	case kind == "application/json": // an error with status 200, or an upstream that cannot stream
+		return a.wholeAsStream(res)
+	default:
 		return unexpected(kind, "an event stream")
 	}
-	decoder := a.target.Codec.Stream(a.call.Request, a.target.Options)
-	reader := sse.NewReader(a.decoded(res), a.call.Limits.EventBytes)
+	a.decoder = a.bridge.Stream()
+	decoder := a.decoder
+	a.call.decoder = decoder
+	reader := frames.New(a.decoded(res), a.call.Limits.EventBytes)
 	for {
 		raw, err := reader.Next()
 		if err != nil {
@@ -132,7 +133,7 @@ func (a *attempt) stream(res *http.Response) error {
 			return err
 		}
 		ev.More = reader.Buffered()
-		if ev.Marks == llm.MarkDone {
+		if ev.Marks&llm.MarkDone != 0 {
 			ev.More = true // what follows is the end: one flush for both, and the record is made before it
 			if !decoder.Complete() {
 				return cut(nil)
@@ -145,6 +146,20 @@ func (a *attempt) stream(res *http.Response) error {
 			return err
 		}
 	}
+}
+
+// wholeAsStream passes an answer in one piece on to a client that asked for a stream:
+// some upstreams cannot stream, or not with what was asked.
+func (a *attempt) wholeAsStream(res *http.Response) error {
+	body, err := a.readAll(res)
+	if err != nil {
+		return err
+	}
+	ev, err := a.bridge.AsStream(body)
+	if err != nil {
+		return err
+	}
+	return a.pass(ev)
 }
 
 // completer is the part of a decoder that knows how a stream ends.
@@ -177,7 +192,7 @@ func cut(err error) error {
 
 // drain reads to the end of the body behind the terminator, which frees the
 // connection for the next call, but does not wait for an upstream that lingers.
-func (a *attempt) drain(reader *sse.Reader) {
+func (a *attempt) drain(reader dialect.Frames) {
 	a.draining = true
 	a.timer.Reset(drainTime)
 	for range drainEvents {

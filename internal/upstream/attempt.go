@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/fairlead/fairlead/internal/dialect"
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
@@ -29,8 +31,10 @@ type attempt struct {
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // first_event, then idle
 
-	draining bool        // the answer is complete
-	held     []llm.Event // before the first real event
+	bridge   *dialect.Bridge
+	decoder  dialect.Decoder // of a stream
+	draining bool            // the answer is complete
+	held     []llm.Event     // before the first real event
 	heldLen  int
 	passed   bool // the reader has seen an event
 	billed   bool
@@ -49,7 +53,7 @@ func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event
 		Seq: len(c.Attempts), Target: target.Name, Provider: target.Provider, Model: target.Model,
 		Start: a.begun.Sub(c.Start),
 	}
-	c.Target, c.Answer, c.current = target, nil, a
+	c.Target, c.Answer, c.current, c.bridge, c.decoder = target, nil, a, nil, nil
 	a.timer = time.AfterFunc(target.Timeouts.FirstEvent, func() { cancel(errSilent) })
 	defer a.timer.Stop()
 	err = a.run(ctx)
@@ -62,15 +66,23 @@ func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event
 
 func (a *attempt) run(ctx context.Context) error {
 	req := a.call.Request
-	body, loss, err := a.target.Codec.Encode(req, a.target.Options)
+	spoken := a.target.speak(a.call.Client.Name, req)
+	bridge, err := dialect.NewBridge(a.call.Client, spoken.Codec, req, a.target.Options)
 	if err != nil {
 		return err
 	}
-	a.call.Loss = loss
-	if &body[0] == &req.Body[0] {
+	a.bridge, a.call.bridge = bridge, bridge
+	if err := a.lossAllowed(); err != nil {
+		return err
+	}
+	if &bridge.Body[0] == &req.Body[0] {
 		a.call.BodyLent = true
 	}
-	res, err := a.target.Transport.RoundTrip(newRequest(ctx, a.target, req, a.call.Header, body))
+	out, err := newRequest(ctx, a.target, spoken, bridge, req, a.call.Header)
+	if err != nil {
+		return err
+	}
+	res, err := a.target.Transport.RoundTrip(out)
 	if err != nil {
 		return err
 	}
@@ -85,6 +97,16 @@ func (a *attempt) run(ctx context.Context) error {
 		return a.stream(res)
 	}
 	return a.plain(res)
+}
+
+// lossAllowed refuses a target whose dialect cannot carry all of the request, where
+// the route says so.
+func (a *attempt) lossAllowed() error {
+	if !a.call.RejectLoss || len(a.bridge.Lost) == 0 {
+		return nil
+	}
+	return &llm.Error{Kind: llm.Unsupported, Code: "loss_rejected",
+		Message: "this target cannot be told of " + strings.Join(a.bridge.Lost, ", ") + ", and the model's on_loss is reject"}
 }
 
 // pass gives one event to the reader. Events before the first real one are held.

@@ -64,7 +64,7 @@ func (p *peer) target() *Target {
 	transport := NewTransport(5 * time.Second)
 	p.t.Cleanup(transport.CloseIdleConnections)
 	target := over("peer", transport)
-	target.Endpoint.Base = &url.URL{Scheme: "http", Host: p.addr, Path: "/v1"}
+	target.Speaks[0].Base = &url.URL{Scheme: "http", Host: p.addr, Path: "/v1"}
 	return target
 }
 
@@ -330,7 +330,7 @@ func TestTLS_AnswersStreamsAndHangUps(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			target.Endpoint.Base = base
+			target.Speaks[0].Base = base
 			for body, want := range map[string]string{plainBody: plainText, usageBody: sample} {
 				if got := listen(t.Context(), newCall(request(t, llm.Chat, body), target)); got.err != nil || got.raw != want {
 					t.Errorf("%v %s", got.err, got.raw)
@@ -353,7 +353,7 @@ func TestTLS_AnswersStreamsAndHangUps(t *testing.T) {
 				t.Errorf("recorded %+v", row)
 			}
 			untrusting := over("tls", NewTransport(time.Second))
-			untrusting.Endpoint.Base = base
+			untrusting.Speaks[0].Base = base
 			if got := listen(t.Context(), newCall(request(t, llm.Chat, plainBody), untrusting)); got.err == nil || got.err.Kind != llm.Upstream {
 				t.Errorf("a certificate of nobody was trusted: %v", got.err)
 			}

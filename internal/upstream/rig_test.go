@@ -31,7 +31,7 @@ const (
 func request(t testing.TB, surface llm.Surface, body string) *llm.Request {
 	t.Helper()
 	codec, _ := dialect.ByName("openai-chat")
-	req, err := codec.Decode(surface, []byte(body), rawjson.Limits{Depth: 64})
+	req, err := codec.Decode(llm.Incoming{Surface: surface, Body: []byte(body), Limits: rawjson.Limits{Depth: 64}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,9 +47,9 @@ func perToken(tokens money.Tokens, _ time.Duration) money.Cost {
 func over(name string, transport http.RoundTripper) *Target {
 	codec, _ := dialect.ByName("openai-chat")
 	return &Target{
-		Name: name, Provider: "openai-compatible", Model: "fake", Codec: codec,
-		Options:  dialect.Options{Model: "fake", AskUsage: true},
-		Endpoint: Endpoint{Base: &url.URL{Scheme: "http", Host: name + ".invalid", Path: "/v1"}},
+		Name: name, Provider: "openai-compatible", Model: "fake",
+		Options:  llm.Options{Model: "fake", AskUsage: true},
+		Speaks:   []Spoken{{Codec: codec, Base: &url.URL{Scheme: "http", Host: name + ".invalid", Path: "/v1"}}},
 		Timeouts: Timeouts{Connect: 5 * time.Second, FirstEvent: 10 * time.Second, Idle: 5 * time.Second, Total: time.Minute},
 		Attempts: 1, Bill: perToken, Transport: transport,
 	}
@@ -65,7 +65,7 @@ func fake(t testing.TB, up *testkit.Upstream, behavior string) *Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target.Endpoint.Base = base
+	target.Speaks[0].Base = base
 	if behavior != "" {
 		target.Model = "fake:" + behavior
 		target.Options.Model = target.Model
@@ -75,8 +75,9 @@ func fake(t testing.TB, up *testkit.Upstream, behavior string) *Target {
 
 // newCall is a call as the hall makes it.
 func newCall(req *llm.Request, plan ...*Target) *Call {
+	codec, _ := dialect.ByName(req.Dialect)
 	return &Call{
-		Request: req, Header: http.Header{}, Plan: plan, Start: time.Now(),
+		Request: req, Client: codec, Header: http.Header{}, Plan: plan, Start: time.Now(),
 		Limits: DefaultLimits(), Verify: func(llm.Event) error { return nil },
 	}
 }

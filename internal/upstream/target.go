@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/internal/dialect"
@@ -26,8 +27,10 @@ type Target struct {
 	Name     string
 	Provider string
 	Model    string
-	Codec    *dialect.Codec
-	Options  dialect.Options
+	// Speaks are the dialects of the endpoint, the usual one first. The client's own is
+	// preferred.
+	Speaks   []Spoken
+	Options  llm.Options
 	Endpoint Endpoint
 	Timeouts Timeouts
 	// Attempts counts the first try.
@@ -39,16 +42,47 @@ type Target struct {
 	Transport http.RoundTripper
 }
 
-// Endpoint is where a target answers and what it wants to see.
-type Endpoint struct {
-	Base   *url.URL    // ends in the dialect's own prefix, e.g. /v1
-	Header http.Header // credentials and the headers of the configuration
+// Spoken is a dialect that a target speaks, and below which address.
+type Spoken struct {
+	Codec *dialect.Codec
+	Base  *url.URL // ends in the dialect's own prefix, e.g. /v1
 }
 
-// url is the address of a surface at an endpoint.
-func (e *Endpoint) url(path string) *url.URL {
-	u := *e.Base
+// Endpoint is what a target wants to see.
+type Endpoint struct {
+	Header http.Header // credentials and the headers of the configuration
+	// Sign puts credentials on a request that depend on it, such as AWS's signature.
+	Sign func(r *http.Request, body []byte) error
+}
+
+// speak chooses the dialect for a client's request: its own where the target speaks
+// it, else the first that has the surface.
+func (t *Target) speak(client string, req *llm.Request) Spoken {
+	for _, s := range t.Speaks {
+		if s.Codec.Name == client && s.Codec.Path(req, t.Options) != "" {
+			return s
+		}
+	}
+	for _, s := range t.Speaks {
+		if s.Codec.Path(req, t.Options) != "" {
+			return s
+		}
+	}
+	return t.Speaks[0]
+}
+
+// at is the address of a path, with its query if there is one, below a base.
+func at(base *url.URL, path string) *url.URL {
+	u := *base
+	path, query, _ := strings.Cut(path, "?")
 	u.Path += path
+	switch {
+	case query == "":
+	case u.RawQuery == "":
+		u.RawQuery = query
+	default:
+		u.RawQuery += "&" + query
+	}
 	return &u
 }
 
@@ -83,9 +117,12 @@ func NewTransport(connect time.Duration) Transport {
 var forwardedRequestHeaders = [...]string{"Openai-Beta", "Anthropic-Beta", "Anthropic-Version", "Idempotency-Key", "Traceparent", "Tracestate"}
 
 // newRequest builds the HTTP request of one attempt.
-func newRequest(ctx context.Context, t *Target, req *llm.Request, client http.Header, body []byte) *http.Request {
-	e := &t.Endpoint
-	header := make(http.Header, len(e.Header)+4)
+func newRequest(ctx context.Context, t *Target, spoken Spoken, bridge *dialect.Bridge, req *llm.Request, client http.Header) (*http.Request, error) {
+	e, body := &t.Endpoint, bridge.Body
+	header := make(http.Header, len(e.Header)+len(spoken.Codec.Header)+4)
+	for name, value := range spoken.Codec.Header {
+		header[name] = []string{value}
+	}
 	for _, name := range forwardedRequestHeaders {
 		if v := client[name]; v != nil {
 			header[name] = v
@@ -94,14 +131,14 @@ func newRequest(ctx context.Context, t *Target, req *llm.Request, client http.He
 	maps.Copy(header, e.Header)
 	header["Content-Type"] = contentTypeJSON
 	if req.Stream {
-		header["Accept"] = acceptStream
+		header["Accept"] = accepts(spoken.Codec)
 	} else {
 		header["Accept"] = contentTypeJSON
 	}
 	if header["User-Agent"] == nil {
 		header["User-Agent"] = userAgent
 	}
-	u := e.url(t.Codec.Path(req.Surface))
+	u := at(spoken.Base, bridge.Path)
 	out := &http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -109,5 +146,17 @@ func newRequest(ctx context.Context, t *Target, req *llm.Request, client http.He
 	}
 	out.Body, _ = newBody(body)
 	out.GetBody = func() (readCloser, error) { return newBody(body) }
-	return out.WithContext(ctx)
+	if e.Sign != nil {
+		if err := e.Sign(out, body); err != nil {
+			return nil, err
+		}
+	}
+	return out.WithContext(ctx), nil
+}
+
+func accepts(codec *dialect.Codec) []string {
+	if codec.Frames.MediaType == dialect.Events.MediaType {
+		return acceptStream
+	}
+	return []string{codec.Frames.MediaType}
 }

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/fairlead/fairlead/internal/dialect"
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
@@ -24,24 +25,28 @@ import (
 // fields are valid while the stream is read and after it ended.
 type Call struct {
 	Request *llm.Request
-	Header  http.Header // the client's
+	Client  *dialect.Codec // what the client speaks
+	Header  http.Header    // the client's
 	Plan    []*Target
 	Start   time.Time // when the exchange began: attempts are timed from it
 	Limits  Limits
 	// Verify judges each event of an attempt before it is passed on. What it
 	// refuses before the first event may be answered by the next attempt.
 	Verify func(llm.Event) error
+	// RejectLoss keeps targets out whose dialect cannot carry all of the request.
+	RejectLoss bool
 
 	// Results.
 	Target   *Target // that answers, or was tried last
 	Answer   http.Header
-	Loss     []string
 	Attempts []exchange.Attempt
 	// BodyLent says that the request's own bytes were given to a transport, which may
 	// still read them when the walk has ended.
 	BodyLent bool
 
-	current *attempt      // that is under way
+	current *attempt // that is under way
+	bridge  *dialect.Bridge
+	decoder dialect.Decoder
 	paused  time.Duration // between tries
 }
 
@@ -55,6 +60,23 @@ type Limits struct {
 // DefaultLimits are generous to real answers and closed to runaway ones.
 func DefaultLimits() Limits {
 	return Limits{AnswerBytes: 64 << 20, EventBytes: 16 << 20, HeldBytes: 1 << 20}
+}
+
+// Loss is what the translation of the last attempt dropped, by the client's own
+// field names. Of a stream it is all known at its end.
+func (c *Call) Loss() []string {
+	if c.bridge == nil {
+		return nil
+	}
+	return c.bridge.Lost
+}
+
+// Failure is the event by which the client hears that a stream broke off.
+func (c *Call) Failure(e *llm.Error) []byte {
+	if c.decoder == nil {
+		return nil
+	}
+	return c.decoder.Fail(e)
 }
 
 // Waited is the time that went by while targets worked: until the first event of

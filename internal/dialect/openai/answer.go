@@ -13,7 +13,7 @@ var answerLimits = rawjson.Limits{Depth: 128}
 
 // Answer reads a plain answer with status 200: is it well formed, what did it use,
 // what is its id. The body is passed on as it is.
-func Answer(req *llm.Request, opt Options, body []byte) (llm.Event, error) {
+func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 	out := llm.Event{Marks: llm.MarkWhole, Raw: body}
 	doc, err := rawjson.Check(body, answerLimits)
 	if err != nil || doc.Root().Kind() != rawjson.Object {
@@ -45,7 +45,40 @@ func Answer(req *llm.Request, opt Options, body []byte) (llm.Event, error) {
 	if useGrammar(req, opt) {
 		out.Raw, err = answerByGrammar(&doc)
 	}
+	if opt.Translate && err == nil {
+		out.Answer = neutralAnswer(req.Surface, &out)
+	}
 	return out, err
+}
+
+// neutralAnswer reads all of an answer that was checked.
+func neutralAnswer(surface llm.Surface, ev *llm.Event) *llm.Answer {
+	root, _ := rawjson.Lookup(ev.Raw)
+	if surface == llm.Embeddings {
+		return &llm.Answer{Usage: ev.Usage, Counted: ev.Marks&llm.MarkUsage != 0, Vectors: readVectors(root)}
+	}
+	var read deltas
+	var c llm.Collect
+	for _, d := range read.chunk(root) {
+		c.Add(d)
+	}
+	a := c.Whole()
+	a.Usage, a.Counted = ev.Usage, ev.Marks&llm.MarkUsage != 0
+	return a
+}
+
+func readVectors(root rawjson.Value) (vectors [][]float32) {
+	data, _ := root.Get("data")
+	for item := range data.Items() {
+		list, _ := item.Get("embedding")
+		var v []float32
+		for x := range list.Items() {
+			f, _ := x.Float()
+			v = append(v, float32(f))
+		}
+		vectors = append(vectors, v)
+	}
+	return vectors
 }
 
 // stopAndText finds the first choice's stop reason and how much text was generated.

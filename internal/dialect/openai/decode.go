@@ -13,8 +13,9 @@ import (
 // Decode checks a client's body and reads from it what the house needs. The body
 // is kept, not copied: the caller must not change it afterwards. Errors are
 // *llm.Error of kind Invalid that name the field.
-func Decode(surface llm.Surface, body []byte, limits rawjson.Limits) (*llm.Request, error) {
-	doc, err := rawjson.Check(body, limits)
+func Decode(in llm.Incoming) (*llm.Request, error) {
+	surface, body := in.Surface, in.Body
+	doc, err := rawjson.Check(body, in.Limits)
 	if err != nil {
 		return nil, badJSON(err)
 	}

@@ -14,7 +14,7 @@ var limits = rawjson.Limits{Depth: 64}
 
 func decode(t *testing.T, surface llm.Surface, body string) *llm.Request {
 	t.Helper()
-	req, err := Decode(surface, []byte(body), limits)
+	req, err := Decode(llm.Incoming{Surface: surface, Body: []byte(body), Limits: limits})
 	if err != nil {
 		t.Fatalf("Decode(%s): %v", body, err)
 	}
@@ -102,7 +102,7 @@ func TestDecode_RefusesWithTheField(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := Decode(tc.surface, []byte(tc.body), limits)
+			_, err := Decode(llm.Incoming{Surface: tc.surface, Body: []byte(tc.body), Limits: limits})
 			e := llm.AsError(err)
 			if err == nil || e.Kind != llm.Invalid || e.Param != tc.param || !strings.Contains(e.Message, tc.says) {
 				t.Errorf("got %v (param %q), want invalid, param %q, saying %q", err, e.Param, tc.param, tc.says)
@@ -130,7 +130,7 @@ func TestEncode_ChangesOnlyWhatItMust(t *testing.T) {
 				want = tc.in
 			}
 			req := decode(t, llm.Chat, tc.in)
-			got, loss, err := Encode(req, Options{Model: "m", AskUsage: true})
+			got, loss, err := Encode(req, llm.Options{Model: "m", AskUsage: true})
 			if err != nil || loss != nil {
 				t.Fatalf("Encode: loss %v, %v", loss, err)
 			}
@@ -156,14 +156,14 @@ func FuzzDecode(f *testing.F) {
 	f.Add(`{"model":"m","tools":[{"type":"function","function":{"name":"f","parameters":{"$defs":{"a":{}},"properties":{"x":{"$ref":"#/$defs/a"}}}}}],"messages":[{"role":"tool","tool_call_id":"1","content":"2"}],"tool_choice":"required"}`)
 	f.Add(`{"model":"m","model":"n"}`)
 	f.Fuzz(func(t *testing.T, body string) {
-		req, err := Decode(llm.Chat, []byte(body), limits)
+		req, err := Decode(llm.Incoming{Surface: llm.Chat, Body: []byte(body), Limits: limits})
 		if err != nil {
 			if e := llm.AsError(err); e.Kind != llm.Invalid {
 				t.Fatalf("kind %s: %v", e.Kind, err)
 			}
 			return
 		}
-		for _, opt := range []Options{{Model: "other", AskUsage: true}, {Model: "other", ToolsByGrammar: true}} {
+		for _, opt := range []llm.Options{{Model: "other", AskUsage: true}, {Model: "other", ToolsByGrammar: true}} {
 			out, _, err := Encode(req, opt)
 			if err != nil {
 				continue

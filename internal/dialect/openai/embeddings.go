@@ -21,7 +21,7 @@ type EmbeddingsQuery struct {
 // DecodeEmbeddings reads an embeddings request for an embedder of our own. Texts
 // only: token ids belong to one provider's tokenizer.
 func DecodeEmbeddings(body []byte, limits rawjson.Limits) (EmbeddingsQuery, error) {
-	req, err := Decode(llm.Embeddings, body, limits)
+	req, err := Decode(llm.Incoming{Surface: llm.Embeddings, Body: body, Limits: limits})
 	if err != nil {
 		return EmbeddingsQuery{}, err
 	}

@@ -7,22 +7,12 @@ import (
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
 
-// Options say how an upstream differs from what the client addressed.
-type Options struct {
-	Model string // the target's own model name
-	// AskUsage puts stream_options.include_usage into a stream's request, so that
-	// the bill never depends on what the client asked for.
-	AskUsage bool
-	// ToolsByGrammar is for upstreams that know JSON-schema grammars but no tools.
-	ToolsByGrammar bool
-}
-
 var jsonTrue = []byte("true")
 
 // Encode gives the bytes to send to an upstream of the same dialect: the client's
 // own with only the edited fields changed, and the fields that were lost. The
 // client's slice is not written to.
-func Encode(req *llm.Request, opt Options) (body []byte, loss []string, err error) {
+func Encode(req *llm.Request, opt llm.Options) (body []byte, loss []string, err error) {
 	edit := req.Doc.Edit()
 	if opt.Model != req.Model {
 		edit.Set(rawjson.AppendString(nil, opt.Model), "model")

@@ -14,7 +14,7 @@ import (
 // answer is turned back: grammar_decode.go.
 
 // useGrammar reports whether a request's tools must go through the grammar.
-func useGrammar(req *llm.Request, opt Options) bool {
+func useGrammar(req *llm.Request, opt llm.Options) bool {
 	return opt.ToolsByGrammar && req.Surface == llm.Chat && req.Needs.Has(llm.CanTools)
 }
 

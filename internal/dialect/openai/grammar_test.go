@@ -18,7 +18,7 @@ const toolsBody = `{"model":"m","stream":true,"parallel_tool_calls":true,"messag
  "tools":[{"type":"function","function":{"name":"weather","description":"tells the weather","parameters":{"type":"object","properties":{"city":{"$ref":"#/$defs/city"},"days":{"type":"integer"}},"$defs":{"city":{"type":"string"}}}}},
           {"type":"function","function":{"name":"now"}}]}`
 
-var byGrammar = Options{Model: "m", ToolsByGrammar: true}
+var byGrammar = llm.Options{Model: "m", ToolsByGrammar: true}
 
 func TestGrammar_RequestHasASchemaInPlaceOfTools(t *testing.T) {
 	t.Parallel()

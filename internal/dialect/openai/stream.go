@@ -18,6 +18,7 @@ type StreamDecoder struct {
 	// did not ask for it must not see it.
 	keepUsage bool
 	grammar   *grammarCall // set where tools run through a grammar
+	neutral   *deltas      // set where another dialect will write the answer
 
 	doc  rawjson.Doc // of the chunk at hand
 	last template    // of the last chunk that carried nothing but text
@@ -29,8 +30,11 @@ type StreamDecoder struct {
 }
 
 // NewStream starts the decoder of the answer to req.
-func NewStream(req *llm.Request, opt Options) *StreamDecoder {
+func NewStream(req *llm.Request, opt llm.Options) *StreamDecoder {
 	d := &StreamDecoder{keepUsage: req.StreamUsage}
+	if opt.Translate {
+		d.neutral = new(deltas)
+	}
 	if useGrammar(req, opt) {
 		d.grammar = new(grammarCall)
 	}
@@ -40,6 +44,14 @@ func NewStream(req *llm.Request, opt Options) *StreamDecoder {
 // Next turns one server-sent event into an llm.Event. The error is an *llm.Error:
 // what the upstream reported inside the stream, or that its bytes are unreadable.
 func (d *StreamDecoder) Next(ev sse.Event) (llm.Event, error) {
+	out, err := d.read(ev)
+	if d.neutral != nil && err == nil {
+		out.Deltas = d.neutral.event(ev, &out, &d.last)
+	}
+	return out, err
+}
+
+func (d *StreamDecoder) read(ev sse.Event) (llm.Event, error) {
 	out := llm.Event{Raw: ev.Raw}
 	switch {
 	case ev.Comment:
@@ -91,6 +103,7 @@ type template struct {
 	head, tail []byte
 	mark       llm.Mark
 	text       rawjson.Value // of the chunk at hand, while it is read
+	fit        bool          // the chunk at hand did
 }
 
 // maxTemplate bounds what is kept of a chunk.
@@ -100,11 +113,16 @@ const maxTemplate = 4 << 10
 // that text is. A text of no length is another mark, so it does not fit.
 func (t *template) fits(data []byte) (n int, ok bool) {
 	n = len(data) - len(t.head) - len(t.tail)
+	t.fit = false
 	if t.mark == 0 || n <= 0 || !bytes.HasPrefix(data, t.head) || !bytes.HasSuffix(data, t.tail) {
 		return 0, false
 	}
-	return n, rawjson.ValidText(data[len(t.head) : len(data)-len(t.tail)])
+	t.fit = rawjson.ValidText(t.within(data))
+	return n, t.fit
 }
+
+// within is the text of a chunk that fits, still escaped.
+func (t *template) within(data []byte) []byte { return data[len(t.head) : len(data)-len(t.tail)] }
 
 // learn makes the chunk the template, if it carried one text and nothing else.
 func (t *template) learn(data []byte, ev *llm.Event) {
@@ -118,6 +136,9 @@ func (t *template) learn(data []byte, ev *llm.Event) {
 	t.tail = append(t.tail[:0], data[end-1:]...)
 	t.mark = ev.Marks
 }
+
+// Fail is the event that tells of an error.
+func (d *StreamDecoder) Fail(e *llm.Error) []byte { return AppendFailure(nil, e) }
 
 // Complete reports whether the answer has its stop reason: the bar for calling a
 // stream whole. A [DONE] without one is not enough.

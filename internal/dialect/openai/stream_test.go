@@ -43,7 +43,7 @@ const (
 	doneChunk  = "data: [DONE]\n\n"
 )
 
-func newStream(t *testing.T, body string, opt Options) *StreamDecoder {
+func newStream(t *testing.T, body string, opt llm.Options) *StreamDecoder {
 	t.Helper()
 	return NewStream(decode(t, llm.Chat, body), opt)
 }
@@ -52,7 +52,7 @@ const streamBody = `{"model":"m","stream":true,"messages":[{"role":"user","conte
 
 func TestStream_MarksEachChunk(t *testing.T) {
 	t.Parallel()
-	d := newStream(t, streamBody, Options{})
+	d := newStream(t, streamBody, llm.Options{})
 	raw, events, err := drain(d, ": ping\n\n"+roleChunk+textChunk+stopChunk+usageChunk+doneChunk)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestStream_MarksEachChunk(t *testing.T) {
 
 func TestStream_KeepsUsageForWhoAsked(t *testing.T) {
 	t.Parallel()
-	d := newStream(t, `{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}`, Options{})
+	d := newStream(t, `{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}`, llm.Options{})
 	whole := roleChunk + textChunk + stopChunk + usageChunk + doneChunk
 	if raw, _, err := drain(d, whole); err != nil || raw != whole {
 		t.Errorf("got %q, %v, want every byte", raw, err)
@@ -102,7 +102,7 @@ func TestStream_IsCompleteOnlyWithEveryStop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newStream(t, streamBody, Options{})
+			d := newStream(t, streamBody, llm.Options{})
 			if _, _, err := drain(d, tc.stream); err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +131,7 @@ func TestStream_ReportsErrorsOfTheUpstream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := drain(newStream(t, streamBody, Options{}), tc.stream)
+			_, _, err := drain(newStream(t, streamBody, llm.Options{}), tc.stream)
 			e := llm.AsError(err)
 			if err == nil || e.Kind != tc.kind || !strings.Contains(e.Message, tc.says) {
 				t.Errorf("got %v, want %s saying %q", err, tc.kind, tc.says)
@@ -143,7 +143,7 @@ func TestStream_ReportsErrorsOfTheUpstream(t *testing.T) {
 func TestStream_ForwardsWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	stream := "event: news\ndata: {\"x\":1}\n\n" + `data: {"object":"something.else"}` + "\n\n"
-	raw, events, err := drain(newStream(t, streamBody, Options{}), stream)
+	raw, events, err := drain(newStream(t, streamBody, llm.Options{}), stream)
 	if err != nil || raw != stream {
 		t.Fatalf("got %q, %v", raw, err)
 	}
@@ -171,7 +171,7 @@ func TestAnswer_JudgesPlainAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ev, err := Answer(req, Options{}, []byte(tc.body))
+			ev, err := Answer(req, llm.Options{}, []byte(tc.body))
 			if tc.kind != "" {
 				if err == nil || llm.AsError(err).Kind != tc.kind {
 					t.Errorf("got %v, want %s", err, tc.kind)
@@ -188,7 +188,7 @@ func TestAnswer_JudgesPlainAnswers(t *testing.T) {
 
 func TestUsage_ReproducesTotals(t *testing.T) {
 	t.Parallel()
-	d := newStream(t, streamBody, Options{})
+	d := newStream(t, streamBody, llm.Options{})
 	for usage, want := range map[string]money.Tokens{
 		`{"prompt_tokens":10,"completion_tokens":5}`: {Input: 10, Output: 5},
 		`{"prompt_tokens":10,"completion_tokens":5,"completion_tokens_details":{"reasoning_tokens":3},"total_tokens":15}`:                {Input: 10, Output: 2, Reasoning: 3},
@@ -233,7 +233,7 @@ func TestStream_TemplateSeesWhatTheFullReadSees(t *testing.T) {
 	for event := range strings.SplitSeq(stream, "\n\n") {
 		for _, again := range []string{"", event + "\n\n"} { // with and without a second look at the same chunk
 			whole := chunk("x") + chunk("y") + event + "\n\n" + again + chunk("z") + stopChunk
-			fast, slow := newStream(t, streamBody, Options{}), newStream(t, streamBody, Options{})
+			fast, slow := newStream(t, streamBody, llm.Options{}), newStream(t, streamBody, llm.Options{})
 			raw, events, err := drain(fast, whole)
 			slowRaw, slowEvents, slowErr := drainSlowly(slow, whole)
 			if diff := cmp.Diff(slowEvents, events); diff != "" || raw != slowRaw || (err == nil) != (slowErr == nil) {
@@ -260,7 +260,7 @@ func FuzzStream(f *testing.F) {
 	f.Add(roleChunk+textChunk+stopChunk+usageChunk+doneChunk, false)
 	f.Add(`data: {"id":"c","choices":[{"index":0,"delta":{"content":"{\"name\": \"f\", \"arguments\": {\"a\": 1}}"},"finish_reason":"stop"}]}`+"\n\n", true)
 	f.Fuzz(func(t *testing.T, stream string, grammar bool) {
-		body, opt := streamBody, Options{}
+		body, opt := streamBody, llm.Options{}
 		if grammar {
 			body = `{"model":"m","stream":true,"tools":[{"type":"function","function":{"name":"f"}}],"messages":[{"role":"user","content":"hi"}]}`
 			opt.ToolsByGrammar = true

@@ -16,16 +16,19 @@ import (
 // Name is what configuration and data files call this dialect.
 const Name = "openai-chat"
 
+// EmbeddingsPath is where embeddings are answered, below the base URL.
+const EmbeddingsPath = "/embeddings"
+
 // Path is where an upstream of this dialect answers for a surface, below its base
 // URL (which ends in /v1).
-func Path(s llm.Surface) string {
-	switch s {
+func Path(req *llm.Request, _ llm.Options) string {
+	switch req.Surface {
 	case llm.Chat:
 		return "/chat/completions"
 	case llm.Completions:
 		return "/completions"
 	case llm.Embeddings:
-		return "/embeddings"
+		return EmbeddingsPath
 	}
 	return ""
 }

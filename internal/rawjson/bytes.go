@@ -1,0 +1,8 @@
+package rawjson
+
+import "unsafe"
+
+// AppendBytes is AppendString for text that stands in a byte slice.
+func AppendBytes(dst, text []byte) []byte {
+	return AppendString(dst, unsafe.String(unsafe.SliceData(text), len(text))) // read only, and not kept
+}
