@@ -113,8 +113,11 @@ func (b *Bridge) AsStream(body []byte) (llm.Event, error) {
 	opt := b.opt
 	opt.Translate = true
 	ev, err := b.target.Answer(b.sent, opt, body)
-	if err != nil {
+	switch {
+	case err != nil:
 		return ev, err
+	case ev.StopReason == "":
+		return ev, &llm.Error{Kind: llm.Cut, Message: "the upstream's answer has no stop reason"}
 	}
 	ev.Marks = ev.Marks&^llm.MarkWhole | llm.MarkContent | llm.MarkStop | llm.MarkDone
 	w := b.client.Writer(b.asked)
