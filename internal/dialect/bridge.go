@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -91,6 +92,21 @@ func (b *Bridge) lose(fields llm.Losses) {
 		}
 		if !slices.Contains(b.Lost, name) {
 			b.Lost = append(b.Lost, name)
+		}
+	}
+}
+
+// Headers are the client's headers that the target is given; those that it cannot be
+// given are lost.
+func (b *Bridge) Headers(client map[string][]string, yield func(name string, values []string)) {
+	for _, name := range b.client.Forwards {
+		values := client[name]
+		switch {
+		case values == nil:
+		case b.client == b.target:
+			yield(name, values)
+		case b.target.Header[name] == "" && b.client.Header[name] == "": // a version that each dialect has for itself
+			b.Lost = append(b.Lost, strings.ToLower(name))
 		}
 	}
 }
