@@ -21,8 +21,9 @@ type Codec struct {
 	// Path is where an upstream answers for a surface, below its base URL.
 	Path func(llm.Surface) string
 	// Encode gives the bytes for an upstream, and what they cannot carry of the
-	// request, by the client's own field names.
-	Encode func(*llm.Request, Options) (body []byte, loss []string, err error)
+	// request, by the client's own field names. A body in one piece is
+	// rawjson.Segments{b}.
+	Encode func(*llm.Request, Options) (body rawjson.Segments, loss []string, err error)
 	// Answer reads a plain answer of an upstream.
 	Answer func(*llm.Request, Options, []byte) (llm.Event, error)
 	// Stream starts the decoder of one streamed answer.

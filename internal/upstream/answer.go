@@ -23,8 +23,6 @@ var (
 	userAgent       = []string{"fairlead"}
 )
 
-func newBody(b []byte) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
-
 // maxErrorBody bounds what is read of an error answer.
 const maxErrorBody = 64 << 10
 

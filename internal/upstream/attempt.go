@@ -67,10 +67,7 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	a.call.Loss = loss
-	if &body[0] == &req.Body[0] {
-		a.call.BodyLent = true
-	}
-	res, err := a.target.Transport.RoundTrip(newRequest(ctx, a.target, req, a.call.Header, body))
+	res, err := a.target.Transport.RoundTrip(a.newRequest(ctx, body))
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/internal/dialect"
-	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
+	"github.com/fairlead/fairlead/internal/rawjson"
 )
 
 // Timeouts bound one attempt, Total the whole exchange.
@@ -83,7 +83,8 @@ func NewTransport(connect time.Duration) Transport {
 var forwardedRequestHeaders = [...]string{"Openai-Beta", "Anthropic-Beta", "Anthropic-Version", "Idempotency-Key", "Traceparent", "Tracestate"}
 
 // newRequest builds the HTTP request of one attempt.
-func newRequest(ctx context.Context, t *Target, req *llm.Request, client http.Header, body []byte) *http.Request {
+func (a *attempt) newRequest(ctx context.Context, segments rawjson.Segments) *http.Request {
+	t, req, client := a.target, a.call.Request, a.call.Header
 	e := &t.Endpoint
 	header := make(http.Header, len(e.Header)+4)
 	for _, name := range forwardedRequestHeaders {
@@ -105,9 +106,9 @@ func newRequest(ctx context.Context, t *Target, req *llm.Request, client http.He
 	out := &http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		ContentLength: int64(len(body)),
+		ContentLength: int64(segments.Len()),
 	}
-	out.Body, _ = newBody(body)
-	out.GetBody = func() (readCloser, error) { return newBody(body) }
+	out.Body = a.call.lend(segments)
+	out.GetBody = func() (readCloser, error) { return a.call.lend(segments), nil }
 	return out.WithContext(ctx)
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairlead/fairlead/internal/exchange"
@@ -37,12 +38,9 @@ type Call struct {
 	Answer   http.Header
 	Loss     []string
 	Attempts []exchange.Attempt
-	// BodyLent says that the request's own bytes were given to a transport, which may
-	// still read them when the walk has ended.
-	BodyLent bool
-
-	current *attempt      // that is under way
-	paused  time.Duration // between tries
+	current  *attempt      // that is under way
+	paused   time.Duration // between tries
+	lent     atomic.Int32  // bodies that a transport has not closed yet
 }
 
 // Limits bound what is read from an upstream.
