@@ -256,7 +256,7 @@ func (p *splice) object(n *edit, v Value, members []member) {
 				from = last
 			}
 			p.keep(raw[from : m.value-base])
-			p.member(c, Value{raw: raw[m.value-base : m.end-base], pos: int(m.value)})
+			p.member(c, Value{raw: raw[m.value-base : m.end-base], pos: int(m.value), ends: v.ends})
 			kept++
 		}
 		last = int(m.end - base)

@@ -24,7 +24,7 @@ func Answer(req *llm.Request, opt Options, body []byte) (llm.Event, error) {
 		list = "data"
 	}
 	items, _ := doc.Get(list)
-	if items.Kind() != rawjson.Array || isEmpty(items) {
+	if items.Kind() != rawjson.Array || items.Empty() {
 		if v, ok := doc.Get("error"); ok && v.Kind() != rawjson.Null {
 			return out, decodeStreamError(body)
 		}
