@@ -26,8 +26,7 @@ type attempt struct {
 	row    exchange.Attempt
 	begun  time.Time
 
-	cancel context.CancelCauseFunc
-	timer  *time.Timer // first_event, then idle
+	watch watch // first_event, then idle, and the exchange's end
 
 	draining bool        // the answer is complete
 	held     []llm.Event // before the first real event
@@ -44,14 +43,15 @@ type attempt struct {
 func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event, error) bool) (passed bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errDone)
-	a := &attempt{call: c, target: target, yield: yield, cancel: cancel, begun: time.Now()}
+	a := &attempt{call: c, target: target, yield: yield, begun: time.Now()}
 	a.row = exchange.Attempt{
 		Seq: len(c.Attempts), Target: target.Name, Provider: target.Provider, Model: target.Model,
 		Start: a.begun.Sub(c.Start),
 	}
 	c.Target, c.Answer, c.current = target, nil, a
-	a.timer = time.AfterFunc(target.Timeouts.FirstEvent, func() { cancel(errSilent) })
-	defer a.timer.Stop()
+	a.watch.start(ctx, cancel, a.begun, c.end, min(target.Timeouts.FirstEvent, target.Timeouts.Idle))
+	defer a.watch.stop()
+	a.watch.wait(target.Timeouts.FirstEvent)
 	err = a.run(ctx)
 	if err != nil && !errors.Is(err, errStopped) {
 		err = a.explain(ctx, err)
@@ -98,7 +98,7 @@ func (a *attempt) pass(ev llm.Event) error {
 	}
 	if !a.passed {
 		a.passed = true
-		a.timer.Stop() // from here on idleReader sets it
+		a.watch.rest() // from here on idleReader sets it
 		a.row.TTFT = time.Since(a.begun)
 		if ev.Marks&llm.MarkWhole != 0 {
 			a.bill() // a plain answer carries its cost in a header

@@ -39,6 +39,7 @@ type Call struct {
 	Loss     []string
 	Attempts []exchange.Attempt
 	current  *attempt      // that is under way
+	end      time.Time     // of the total time; each attempt's watch keeps it
 	paused   time.Duration // between tries
 	lent     atomic.Int32  // bodies that a transport has not closed yet
 }
@@ -91,8 +92,7 @@ var errStopped = errors.New("the reader stopped")
 // Stopping the loop cancels the attempt.
 func (c *Call) Walk(ctx context.Context) llm.Stream {
 	return func(yield func(llm.Event, error) bool) {
-		ctx, cancel := context.WithDeadlineCause(ctx, c.deadline(), errTotal)
-		defer cancel()
+		c.end = c.deadline()
 		last := c.walk(ctx, yield)
 		if last != nil {
 			yield(llm.Event{}, last)
@@ -116,7 +116,7 @@ func (c *Call) walk(ctx context.Context, yield func(llm.Event, error) bool) erro
 		alone := i == len(c.Plan)-1
 		for try := range target.Attempts {
 			if try > 0 && !c.wait(ctx, last, try, alone) {
-				if ctx.Err() != nil {
+				if c.over(ctx) {
 					return ended(ctx, target, last)
 				}
 				break
@@ -127,7 +127,7 @@ func (c *Call) walk(ctx context.Context, yield func(llm.Event, error) bool) erro
 			}
 			last = llm.AsError(err)
 			class := llm.ClassOf(last.Kind)
-			if passed || last.Kind == llm.Canceled || ctx.Err() != nil || !class.Fallback {
+			if passed || last.Kind == llm.Canceled || c.over(ctx) || !class.Fallback {
 				return last
 			}
 			if !class.Retry {
@@ -137,6 +137,10 @@ func (c *Call) walk(ctx context.Context, yield func(llm.Event, error) bool) erro
 	}
 	return last
 }
+
+// over reports whether there is no point in another attempt: nobody waits any more, or
+// the exchange's time has passed.
+func (c *Call) over(ctx context.Context) bool { return ctx.Err() != nil || !time.Now().Before(c.end) }
 
 const (
 	backoffFirst = 100 * time.Millisecond
@@ -155,7 +159,7 @@ func (c *Call) wait(ctx context.Context, last *llm.Error, try int, alone bool) b
 		}
 		pause = last.RetryAfter
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
+	if time.Until(c.end) <= pause {
 		return false
 	}
 	timer := time.NewTimer(pause)
@@ -172,7 +176,7 @@ func (c *Call) wait(ctx context.Context, last *llm.Error, try int, alone bool) b
 
 // ended is the error of an exchange that was over while it waited for its next try.
 func ended(ctx context.Context, target *Target, last *llm.Error) error {
-	if context.Cause(ctx) == errTotal { //nolint:errorlint // our own cause, never wrapped
+	if ctx.Err() == nil { // its time passed
 		return last
 	}
 	e := gone(ctx, last)
