@@ -49,7 +49,7 @@ func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event
 		Start: a.begun.Sub(c.Start),
 	}
 	c.Target, c.Answer, c.current = target, nil, a
-	a.watch.start(ctx, cancel, a.begun, c.end, min(target.Timeouts.FirstEvent, target.Timeouts.Idle))
+	a.watch.start(cancel, a.begun, c.end, min(target.Timeouts.FirstEvent, target.Timeouts.Idle))
 	defer a.watch.stop()
 	a.watch.wait(target.Timeouts.FirstEvent)
 	err = a.run(ctx)

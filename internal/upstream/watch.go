@@ -12,18 +12,18 @@ import (
 // for each read shows. So a wait only notes until when it may last, and the timer,
 // which goes off now and then, looks at the note.
 type watch struct {
-	cancel context.CancelCauseFunc
-	ctx    context.Context
-	begun  time.Time
-	end    time.Duration // of the exchange, counted from begun as all below
-	tick   time.Duration // the shortest wait there will be
-	until  atomic.Int64  // until when the wait may last; 0 while nobody waits
-	timer  *time.Timer
+	cancel  context.CancelCauseFunc
+	begun   time.Time
+	end     time.Duration // of the exchange, counted from begun as all below
+	tick    time.Duration // the shortest wait there will be
+	until   atomic.Int64  // until when the wait may last; 0 while nobody waits
+	timer   *time.Timer
+	stopped atomic.Bool
 }
 
-// start begins the watch over ctx, which it ends with cancel.
-func (w *watch) start(ctx context.Context, cancel context.CancelCauseFunc, begun, end time.Time, tick time.Duration) {
-	w.ctx, w.cancel, w.begun, w.end, w.tick = ctx, cancel, begun, end.Sub(begun), tick
+// start begins the watch, which ends the attempt with cancel.
+func (w *watch) start(cancel context.CancelCauseFunc, begun, end time.Time, tick time.Duration) {
+	w.cancel, w.begun, w.end, w.tick = cancel, begun, end.Sub(begun), tick
 	w.timer = time.AfterFunc(math.MaxInt64, w.look) // look uses the timer, so it must not go off before it is set here
 	w.timer.Reset(min(w.tick, w.end))
 }
@@ -41,13 +41,16 @@ func (w *watch) hurry(limit time.Duration) {
 }
 
 // stop ends the watch.
-func (w *watch) stop() { w.timer.Stop() }
+func (w *watch) stop() {
+	w.stopped.Store(true)
+	w.timer.Stop()
+}
 
 // look ends the attempt if it is time, else it looks again when that may be so.
 func (w *watch) look() {
 	now, until := time.Since(w.begun), time.Duration(w.until.Load())
 	switch {
-	case w.ctx.Err() != nil: // the attempt is over
+	case w.stopped.Load():
 	case now >= w.end:
 		w.cancel(errTotal)
 	case until == 0: // a wait that begins now is not too long before the next look
