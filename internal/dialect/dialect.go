@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
@@ -53,8 +54,9 @@ type Codec struct {
 	// says otherwise. Names are canonical.
 	Header map[string]string
 	// Encode gives the bytes for an upstream of the client's own dialect, and the
-	// fields of the client that they cannot carry.
-	Encode func(*llm.Request, llm.Options) (body []byte, lost []string, err error)
+	// fields of the client that they cannot carry. A body in one piece is
+	// rawjson.Segments{b}.
+	Encode func(*llm.Request, llm.Options) (body rawjson.Segments, lost []string, err error)
 	// Write gives the bytes for an upstream of what a client of another dialect asked;
 	// stream says whether events are wanted.
 	Write func(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.Losses, err error)

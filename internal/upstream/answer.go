@@ -24,8 +24,6 @@ var (
 	userAgent       = []string{"fairlead"}
 )
 
-func newBody(b []byte) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
-
 // maxErrorBody bounds what is read of an error answer.
 const maxErrorBody = 64 << 10
 
@@ -194,7 +192,7 @@ func cut(err error) error {
 // connection for the next call, but does not wait for an upstream that lingers.
 func (a *attempt) drain(reader dialect.Frames) {
 	a.draining = true
-	a.timer.Reset(drainTime)
+	a.watch.hurry(drainTime)
 	for range drainEvents {
 		if _, err := reader.Next(); err != nil {
 			return
@@ -235,7 +233,7 @@ func (a *attempt) decoded(res *http.Response) io.Reader {
 	return &gzipReader{body: body}
 }
 
-// idleReader restarts the attempt's timer with every read. Before the first event
+// idleReader restarts the attempt's watch with every read. Before the first event
 // of a stream the first_event timeout goes on running instead.
 type idleReader struct {
 	attempt *attempt
@@ -248,12 +246,12 @@ func (r *idleReader) Read(p []byte) (int, error) {
 	case a.draining:
 		return r.body.Read(p)
 	case a.passed || !a.call.Request.Stream:
-		a.timer.Reset(a.target.Timeouts.Idle)
+		a.watch.wait(a.target.Timeouts.Idle)
 	default:
 		return r.body.Read(p)
 	}
 	n, err := r.body.Read(p)
-	a.timer.Stop() // a slow reader of ours is not the upstream's fault
+	a.watch.rest() // a slow reader of ours is not the upstream's fault
 	return n, err
 }
 

@@ -28,8 +28,7 @@ type attempt struct {
 	row    exchange.Attempt
 	begun  time.Time
 
-	cancel context.CancelCauseFunc
-	timer  *time.Timer // first_event, then idle
+	watch watch // first_event, then idle, and the exchange's end
 
 	bridge   *dialect.Bridge
 	decoder  dialect.Decoder // of a stream
@@ -48,14 +47,15 @@ type attempt struct {
 func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event, error) bool) (passed bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errDone)
-	a := &attempt{call: c, target: target, yield: yield, cancel: cancel, begun: time.Now()}
+	a := &attempt{call: c, target: target, yield: yield, begun: time.Now()}
 	a.row = exchange.Attempt{
 		Seq: len(c.Attempts), Target: target.Name, Provider: target.Provider, Model: target.Model,
 		Start: a.begun.Sub(c.Start),
 	}
 	c.Target, c.Answer, c.current, c.bridge, c.decoder = target, nil, a, nil, nil
-	a.timer = time.AfterFunc(target.Timeouts.FirstEvent, func() { cancel(errSilent) })
-	defer a.timer.Stop()
+	a.watch.start(cancel, a.begun, c.end, min(target.Timeouts.FirstEvent, target.Timeouts.Idle))
+	defer a.watch.stop()
+	a.watch.wait(target.Timeouts.FirstEvent)
 	err = a.run(ctx)
 	if err != nil && !errors.Is(err, errStopped) {
 		err = a.explain(ctx, err)
@@ -72,10 +72,7 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	a.bridge, a.call.bridge = bridge, bridge
-	if &bridge.Body[0] == &req.Body[0] {
-		a.call.BodyLent = true
-	}
-	out, err := newRequest(ctx, a.target, spoken, bridge, req, a.call.Header)
+	out, err := a.newRequest(ctx, spoken)
 	if err != nil {
 		return err
 	}
@@ -123,7 +120,7 @@ func (a *attempt) pass(ev llm.Event) error {
 	}
 	if !a.passed {
 		a.passed = true
-		a.timer.Stop() // from here on idleReader sets it
+		a.watch.rest() // from here on idleReader sets it
 		a.row.TTFT = time.Since(a.begun)
 		if ev.Marks&llm.MarkWhole != 0 {
 			a.bill() // a plain answer carries its cost in a header

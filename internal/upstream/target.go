@@ -117,8 +117,9 @@ func NewTransport(connect time.Duration) Transport {
 var forwardedRequestHeaders = [...]string{"Idempotency-Key", "Traceparent", "Tracestate"}
 
 // newRequest builds the HTTP request of one attempt.
-func newRequest(ctx context.Context, t *Target, spoken Spoken, bridge *dialect.Bridge, req *llm.Request, client http.Header) (*http.Request, error) {
-	e, body := &t.Endpoint, bridge.Body
+func (a *attempt) newRequest(ctx context.Context, spoken Spoken) (*http.Request, error) {
+	t, req, client, bridge := a.target, a.call.Request, a.call.Header, a.bridge
+	e := &t.Endpoint
 	header := make(http.Header, len(e.Header)+len(spoken.Codec.Header)+4)
 	for name, value := range spoken.Codec.Header {
 		header[name] = []string{value}
@@ -143,12 +144,12 @@ func newRequest(ctx context.Context, t *Target, spoken Spoken, bridge *dialect.B
 	out := &http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		ContentLength: int64(len(body)),
+		ContentLength: int64(bridge.Body.Len()),
 	}
-	out.Body, _ = newBody(body)
-	out.GetBody = func() (readCloser, error) { return newBody(body) }
+	out.Body = a.call.lend(bridge.Body)
+	out.GetBody = func() (readCloser, error) { return a.call.lend(bridge.Body), nil }
 	if e.Sign != nil {
-		if err := e.Sign(out, body); err != nil {
+		if err := e.Sign(out, bridge.Body.Join()); err != nil {
 			return nil, err
 		}
 	}

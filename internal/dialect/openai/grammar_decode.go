@@ -34,7 +34,7 @@ func (g *grammarCall) choice(i int64) *grammarChoice {
 // nothing yet has no bytes.
 func (g *grammarCall) rewrite(doc *rawjson.Doc, out *llm.Event) {
 	choices, _ := doc.Get("choices")
-	if isEmpty(choices) {
+	if choices.Empty() {
 		return
 	}
 	id, _ := doc.Get("id")

@@ -22,7 +22,8 @@ var byGrammar = llm.Options{Model: "m", ToolsByGrammar: true}
 
 func TestGrammar_RequestHasASchemaInPlaceOfTools(t *testing.T) {
 	t.Parallel()
-	body, loss, err := Encode(decode(t, llm.Chat, toolsBody), byGrammar)
+	segments, loss, err := Encode(decode(t, llm.Chat, toolsBody), byGrammar)
+	body := segments.Join()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,8 @@ func TestGrammar_ToolChoiceNarrowsTheSchema(t *testing.T) {
 		`{"type":"function","function":{"name":"b"}}`: {`"const":"b"`, `"const":"a"`},
 		`"auto"`: {`"content":{"type":"string"}`, `"tools"`},
 	} {
-		body, _, err := Encode(decode(t, llm.Chat, base+choice+"}"), byGrammar)
+		segments, _, err := Encode(decode(t, llm.Chat, base+choice+"}"), byGrammar)
+		body := segments.Join()
 		if err != nil || !strings.Contains(string(body), want.has) || strings.Contains(string(body), want.lacks) {
 			t.Errorf("%s: %v, %s", choice, err, body)
 		}
