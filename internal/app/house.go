@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -119,8 +120,21 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 		out.Speaks = append(out.Speaks, upstream.Spoken{Codec: codec, Base: base})
 	}
 	out.Endpoint = upstream.Endpoint{Header: http.Header{}}
-	out.Transport = b.pool(t.Timeouts.Connect)
+	out.Transport = jobs(b.pool(t.Timeouts.Connect), provider, base)
 	return out, credentials(out.Endpoint.Header, t, provider)
+}
+
+// jobs makes answers of the jobs that some providers answer with. Runpod's endpoints
+// have a compatible API, too, which needs none.
+func jobs(next http.RoundTripper, p *catalog.Provider, base *url.URL) http.RoundTripper {
+	switch {
+	case p == nil:
+	case p.API.Jobs == "replicate":
+		return &upstream.JobTransport{Next: next, API: upstream.Replicate{}}
+	case p.API.Jobs == "runpod" && !strings.Contains(base.Path, "/openai/"):
+		return &upstream.JobTransport{Next: next, API: upstream.Runpod{}}
+	}
+	return next
 }
 
 func (b *builder) pool(connect time.Duration) upstream.Transport {

@@ -61,6 +61,9 @@ type API struct {
 	// "google-adc" (a service account's JSON), or "none" where a key is optional and
 	// then sent as a bearer.
 	Auth string `toml:"auth"`
+	// Jobs is the form of the jobs that it answers with, where it does: "replicate" or
+	// "runpod".
+	Jobs string `toml:"jobs"`
 	// KeyEnv are environment variables that usually hold the key, the best first.
 	KeyEnv []string `toml:"key_env"`
 	// Ports are where a local server listens by default, for discovery.

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/fairlead/fairlead/internal/dialect/openai"
+	"github.com/fairlead/fairlead/internal/dialect/replicate"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -136,6 +137,15 @@ var table = []Codec{
 		Answer:      openai.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
 		DecodeError: openai.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        replicate.Name,
+		Path:        replicate.Path,
+		Write:       replicate.Write,
+		Answer:      replicate.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return replicate.NewStream(r, o) },
+		DecodeError: replicate.DecodeError,
 		Frames:      Events,
 	},
 }
