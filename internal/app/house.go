@@ -119,6 +119,9 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 		}
 		out.Speaks = append(out.Speaks, upstream.Spoken{Codec: codec, Base: base})
 	}
+	if len(out.Speaks) > 1 {
+		out.Unspoken = new(atomic.Uint32)
+	}
 	out.Endpoint = upstream.Endpoint{Header: http.Header{}}
 	out.Transport = jobs(b.pool(t.Timeouts.Connect), provider, base)
 	return out, credentials(out.Endpoint.Header, t, provider)

@@ -30,6 +30,7 @@ type attempt struct {
 
 	watch watch // first_event, then idle, and the exchange's end
 
+	speaks   int // the dialect, by its place in the target's
 	bridge   *dialect.Bridge
 	decoder  dialect.Decoder // of a stream
 	draining bool            // the answer is complete
@@ -44,8 +45,8 @@ type attempt struct {
 
 // attempt calls the target once. It reports whether any event was passed on: then
 // the error can no longer be repaired by another attempt.
-func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event, error) bool) (passed bool, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (c *Call) attempt(within context.Context, target *Target, yield func(llm.Event, error) bool) (passed bool, err error) {
+	ctx, cancel := context.WithCancelCause(within)
 	defer cancel(errDone)
 	a := &attempt{call: c, target: target, yield: yield, begun: time.Now()}
 	a.row = exchange.Attempt{
@@ -61,12 +62,16 @@ func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event
 		err = a.explain(ctx, err)
 	}
 	a.close(err)
+	if err != nil && !a.passed && target.forget(a.speaks, a.row.HTTPStatus) {
+		return c.attempt(within, target, yield) // in another dialect
+	}
 	return a.passed, err
 }
 
 func (a *attempt) run(ctx context.Context) error {
 	req := a.call.Request
-	spoken := a.target.speak(a.call.Client.Name, req)
+	a.speaks = a.target.speak(a.call.Client.Name, req)
+	spoken := a.target.Speaks[a.speaks]
 	bridge, err := dialect.NewBridge(a.call.Client, spoken.Codec, req, a.target.Options)
 	if err != nil {
 		return err
