@@ -68,7 +68,7 @@ func Load(path string, from *Sources) (*Config, error) {
 	text, err := from.ReadFile(path, strict.MaxSize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no configuration at %s: name another with --config, or leave it out to use what is found on this machine: %w", path, err)
+		return nil, fmt.Errorf("there is no configuration at %s: name another, or let `fairlead up` without one use what is found on this machine: %w", path, err)
 	case err != nil:
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
