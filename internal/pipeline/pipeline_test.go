@@ -220,6 +220,7 @@ func TestHTTPStatus(t *testing.T) {
 		{llm.Error{Kind: llm.Internal}, 500}, {llm.Error{Kind: "new"}, 500}, {llm.Error{}, 500},
 		// What an upstream said of our key or of our choice of model is our failure.
 		{llm.Error{Kind: llm.Unauthorized, Target: "m", Status: 401}, 502}, {llm.Error{Kind: llm.Forbidden, Target: "m", Status: 403}, 502},
+		{llm.Error{Kind: llm.Unpaid, Target: "m", Status: 402}, 502}, {llm.Error{Kind: llm.Unpaid, Target: "m", Status: 429}, 502},
 		{llm.Error{Kind: llm.NotFound, Target: "m", Status: 404}, 502}, {llm.Error{Kind: llm.Invalid, Target: "m", Status: 422}, 422},
 		{llm.Error{Kind: llm.Invalid, Target: "m", Status: 400}, 400}, {llm.Error{Kind: llm.TooLong, Target: "m", Status: 413}, 413},
 		{llm.Error{Kind: llm.TooLong, Target: "m"}, 400}, {llm.Error{Kind: llm.TooLong, Target: "m", Status: 500}, 400},

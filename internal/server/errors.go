@@ -91,7 +91,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	s.bound(w)
 	w.WriteHeader(status)
-	_, _ = w.Write(speaks(r).AppendError(nil, e)) // nobody is left to tell
+	_, _ = w.Write(speaks(r).AppendError(nil, e.Told())) // nobody is left to tell
 }
 
 // seconds rounds up, as Retry-After has no fractions.

@@ -17,6 +17,9 @@ import (
 	"github.com/fairlead/fairlead/internal/testkit"
 )
 
+// noQuota is what OpenAI says, with status 429, when the account's money is gone.
+var noQuota = testkit.Body("application/json", `{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}`)
+
 func TestWalk_ByClassOfError(t *testing.T) {
 	t.Parallel()
 	up := testkit.NewUpstream(t)
@@ -30,6 +33,9 @@ func TestWalk_ByClassOfError(t *testing.T) {
 		{"reset", llm.Upstream, 2, true, money.Known},
 		{"status=400", llm.Invalid, 1, false, money.Known},
 		{"status=401", llm.Unauthorized, 1, true, money.Known},
+		{"status=402", llm.Unpaid, 1, true, money.Known},
+		{noQuota + ",status=429,retry-after=1", llm.Unpaid, 1, true, money.Known},
+		{noQuota, llm.Unpaid, 1, true, money.Estimated},
 		{"status=403", llm.Forbidden, 1, true, money.Known},
 		{"status=404", llm.NotFound, 1, true, money.Known},
 		{"status=408", llm.Timeout, 1, true, money.Estimated},
