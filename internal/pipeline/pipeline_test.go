@@ -178,7 +178,10 @@ func TestWalk_APanicIsRecordedAndSettled(t *testing.T) {
 func TestWalk_AReaderThatStopsIsCanceled(t *testing.T) {
 	t.Parallel()
 	w := newWalk()
-	for range w.hall.Walk(t.Context(), w.hall.Enter(w.in)) {
+	for _, err := range w.hall.Walk(t.Context(), w.hall.Enter(w.in)) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if x := w.rows[0]; x.Result.Status != exchange.Canceled || x.Result.HTTPStatus != 200 || x.Bill.Usage.Output != 2 {

@@ -216,7 +216,10 @@ func TestWalk_StoppingTheLoopCancels(t *testing.T) {
 	t.Parallel()
 	up := testkit.NewUpstream(t)
 	call := newCall(request(t, llm.Chat, streamBody), fake(t, up, "hold-event=3"))
-	for range call.Walk(t.Context()) {
+	for _, err := range call.Walk(t.Context()) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	up.WaitGone(t, 1)
