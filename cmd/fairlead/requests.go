@@ -183,11 +183,14 @@ func followExchanges(ctx context.Context, r *reach, p *printer) error {
 	events := sse.NewReader(res.Body, sse.DefaultMaxEvent)
 	for {
 		ev, err := events.Next()
-		if errors.Is(err, io.EOF) {
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // it stopped, or was killed
 			return unreachable(c.base, fmt.Errorf("the server ended"))
-		}
-		if err != nil {
+		case errors.Is(err, sse.ErrTooLong):
 			return err
+		default:
+			return unreachable(c.base, err)
 		}
 		if ev.Comment {
 			continue
