@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -333,4 +335,26 @@ func TestBill_OfAPlainAnswerIsMadeOnce(t *testing.T) {
 			t.Errorf("the record says %+v, the header said 3", c)
 		}
 	})
+}
+
+func TestWalk_AConnectionThatIsNotMadeInTime(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // connects, and never shakes hands
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	transport := NewTransport(20 * time.Millisecond)
+	t.Cleanup(transport.CloseIdleConnections)
+	first := over("silent", transport)
+	first.Speaks[0].Base = &url.URL{Scheme: "https", Host: silent.Addr().String(), Path: "/v1"}
+	first.Timeouts.FirstEvent = time.Hour
+	call := newCall(request(t, llm.Chat, plainBody), first, fake(t, testkit.NewUpstream(t), "say=second"))
+	got := listen(t.Context(), call)
+	if got.err != nil || !strings.Contains(got.raw, "second") || len(call.Attempts) != 2 {
+		t.Fatalf("%v, %q, %+v", got.err, got.raw, call.Attempts)
+	}
+	if row := call.Attempts[0]; row.Kind != string(llm.Upstream) || row.HTTPStatus != 0 || !row.Bill.Cost.USD.IsZero() {
+		t.Errorf("recorded %+v", row)
+	}
 }
