@@ -54,6 +54,7 @@ end; SIGHUP, or a change of the file, reloads the configuration.`,
 	}
 	r.dataFlag(cmd)
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration `file` (default: fairlead.yaml, if it is there)")
+	completeFlag(cmd, "config", configFiles)
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`address` instead of the configured one, e.g. 127.0.0.1:9000")
 	cmd.Flags().BoolVar(&f.setup, "setup", false, "first get the local engine and a small model (about 150 MB, kept)")
 	return cmd

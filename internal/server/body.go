@@ -24,7 +24,7 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 const keepBody = 4 << 20
 
 func takeBody() *bytes.Buffer {
-	return bodies.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	return bodies.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
 }
 
 // giveBody takes a buffer back whose bytes nobody reads any more.

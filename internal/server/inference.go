@@ -134,7 +134,7 @@ func (a *answer) fail(err error) error {
 	if e.Kind == llm.Canceled {
 		return nil
 	}
-	_, _ = a.w.Write(a.passage.Call.Failure(e)) // nobody is left to tell
+	_, _ = a.w.Write(a.passage.Call.Failure(e.Told())) // nobody is left to tell
 	return nil
 }
 

@@ -131,7 +131,7 @@ func (r *Reader) broken() (Event, error) {
 	case len(partial) == 0 && !r.event.any:
 		// Only the LF that belongs to the blank line before: see lines.next. The stream ends after it.
 		return r.make(r.end), nil
-	case r.err == io.EOF:
+	case r.err == io.EOF: //nolint:errorlint // a reader's end is never wrapped
 		r.err = io.ErrUnexpectedEOF
 	}
 	if len(partial) > 0 {
@@ -165,7 +165,7 @@ func (r *Reader) make(end int) Event {
 	case 1:
 		e.Data = f.data.of(raw)
 	default:
-		e.Data = r.data[:len(r.data):len(r.data)]
+		e.Data = slices.Clip(r.data)
 	}
 	return e
 }

@@ -173,13 +173,28 @@ func (a *attempt) explain(ctx context.Context, err error) error {
 	case cause != nil:
 		e = gone(ctx, err)
 	case errors.As(err, &e):
-		copied := *e
-		e = &copied
+		e = ours(e, a.target.Name)
 	default:
 		e = &llm.Error{Kind: llm.Upstream, Message: "the upstream could not be reached or broke off", Err: err}
 	}
 	e.Target = a.target.Name
 	return e
+}
+
+// ours is a copy of an attempt's error. Where it is about our key or our account the
+// upstream's words are for the log: they speak to us, and may quote the key.
+func ours(e *llm.Error, target string) *llm.Error {
+	copied := *e
+	switch e.Kind {
+	case llm.Unauthorized:
+		copied.Message = "the upstream refused the key that Fairlead has for target " + target + "; the key of this request is not the one that is meant"
+	case llm.Unpaid:
+		copied.Message = "the account behind target " + target + " has no money or quota left: top it up, or put another target into the plan"
+	default:
+		return &copied
+	}
+	copied.Err = errors.New("the upstream said: " + e.Message)
+	return &copied
 }
 
 // answering reports whether the wait is for more of an answer, not for its start.

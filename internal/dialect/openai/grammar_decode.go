@@ -71,7 +71,7 @@ func (g *grammarCall) rewriteChoice(list []byte, choice rawjson.Value, answerID 
 	text, _ := content.Str()
 	piece := c.feed(text)
 	reason, _ := choice.Get("finish_reason")
-	if reason.Kind() == rawjson.String && c.mode == modePrefix {
+	if reason.Kind() == rawjson.String && c.undecided() {
 		piece.content, c.mode = c.take(), modeText // the model never came to the point: what it said is all there is
 	}
 
@@ -141,7 +141,7 @@ func answerByGrammar(doc *rawjson.Doc) ([]byte, error) {
 		text, _ := content.Str()
 		c := new(grammarChoice)
 		piece := c.feed(text)
-		if c.mode == modePrefix {
+		if c.undecided() {
 			piece.content = c.take()
 		}
 		list = append(strconv.AppendInt(append(list, `{"index":`...), i, 10), `,"message":{"role":"assistant","content":`...)
@@ -162,6 +162,7 @@ func answerByGrammar(doc *rawjson.Doc) ([]byte, error) {
 // The modes of a grammarChoice.
 const (
 	modePrefix    = iota // before it is known what comes
+	modeEarly            // arguments came before the name, which is not known yet
 	modeArguments        // inside the value of "arguments"
 	modeContent          // inside the string of "content"
 	modeText             // the model did not obey the grammar: its words as they are
@@ -174,6 +175,9 @@ type grammarChoice struct {
 	call   bool
 	name   string
 	held   []byte // bytes that cannot be judged yet
+	early  []byte // the object up to and with arguments that came before the name
+	argsAt int    // where in early they begin
+	whole  bool   // and whether they are all there
 	depth  int
 	inText bool
 	escape bool
@@ -189,11 +193,17 @@ type piece struct {
 // maxPrefix bounds what is held before the object shows what it is.
 const maxPrefix = 4096
 
+// maxEarly bounds the arguments that are held until the name behind them is known.
+const maxEarly = 1 << 20
+
 func (c *grammarChoice) isCall() bool { return c.call }
 
+// undecided reports whether all that came so far is held.
+func (c *grammarChoice) undecided() bool { return c.mode == modePrefix || c.mode == modeEarly }
+
 func (c *grammarChoice) take() string {
-	s := string(c.held)
-	c.held = nil
+	s := string(c.early) + string(c.held)
+	c.early, c.held = nil, nil
 	return s
 }
 
@@ -202,9 +212,15 @@ func (c *grammarChoice) feed(text string) (out piece) {
 	if c.mode == modePrefix {
 		c.readPrefix(&out)
 	}
+	if c.mode == modeEarly {
+		c.readEarly(&out)
+	}
 	switch c.mode {
 	case modeArguments:
-		out.arguments = c.readArguments()
+		var ended bool
+		if out.arguments, ended = c.readArguments(); ended {
+			c.mode, c.held = modeDone, nil
+		}
 	case modeContent:
 		out.content = c.readContent()
 	case modeText:
@@ -215,37 +231,81 @@ func (c *grammarChoice) feed(text string) (out piece) {
 	return out
 }
 
-// readPrefix looks for {"content":" or {"name":"…","arguments": at the start.
+// readPrefix looks for {"content":", {"name":"…","arguments": or {"arguments": at
+// the start.
 func (c *grammarChoice) readPrefix(out *piece) {
 	rest := c.held
-	match := func(token string) bool {
-		rest = bytes.TrimLeft(rest, " \t\r\n")
-		after, ok := bytes.CutPrefix(rest, []byte(token))
-		if ok {
-			rest = after
-		}
-		return ok
-	}
-	if match("{") {
-		if match(`"content"`) && match(":") && match(`"`) {
-			c.mode, c.held = modeContent, rest
-			return
-		}
-		if match(`"name"`) && match(":") {
-			rest = bytes.TrimLeft(rest, " \t\r\n")
-			if name, n, ok := leadingString(rest); ok {
-				rest = rest[n:]
-				if match(",") && match(`"arguments"`) && match(":") {
-					c.mode, c.call, c.name, c.held = modeArguments, true, name, rest
-					out.begins = true
-					return
-				}
+	if skip(&rest, "{") {
+		switch {
+		case skip(&rest, `"content"`):
+			if skip(&rest, ":") && skip(&rest, `"`) {
+				c.mode, c.held = modeContent, rest
+				return
+			}
+		case skip(&rest, `"name"`):
+			if name, ok := skipName(&rest); ok && skip(&rest, ",") && skip(&rest, `"arguments"`) && skip(&rest, ":") {
+				c.mode, c.call, c.name, c.held = modeArguments, true, name, rest
+				out.begins = true
+				return
+			}
+		case skip(&rest, `"arguments"`):
+			if skip(&rest, ":") {
+				c.argsAt = len(c.held) - len(rest)
+				c.mode, c.early, c.held = modeEarly, c.held[:c.argsAt:c.argsAt], rest
+				return
 			}
 		}
 	}
-	if trimmed := bytes.TrimLeft(c.held, " \t\r\n"); len(c.held) > maxPrefix || len(trimmed) > 0 && trimmed[0] != '{' {
+	if trimmed := bytes.TrimLeft(c.held, jsonSpace); len(c.held) > maxPrefix || len(trimmed) > 0 && trimmed[0] != '{' {
 		c.mode = modeText
 	}
+}
+
+// readEarly holds arguments until the name behind them is there, and then gives
+// them all at once.
+func (c *grammarChoice) readEarly(out *piece) {
+	if !c.whole {
+		var text string
+		text, c.whole = c.readArguments()
+		c.early = append(c.early, text...)
+	}
+	if c.whole {
+		rest := c.held
+		if skip(&rest, ",") && skip(&rest, `"name"`) {
+			if name, ok := skipName(&rest); ok {
+				out.begins, out.arguments = true, string(c.early[c.argsAt:])
+				c.mode, c.call, c.name, c.early, c.held = modeDone, true, name, nil, nil
+				return
+			}
+		}
+	}
+	if len(c.early)+len(c.held) > maxEarly {
+		c.mode = modeText
+	}
+}
+
+const jsonSpace = " \t\r\n"
+
+// skip moves rest behind the token, if it comes next.
+func skip(rest *[]byte, token string) bool {
+	after, ok := bytes.CutPrefix(bytes.TrimLeft(*rest, jsonSpace), []byte(token))
+	if ok {
+		*rest = after
+	}
+	return ok
+}
+
+// skipName moves rest behind a colon and a complete string, and gives the string.
+func skipName(rest *[]byte) (name string, ok bool) {
+	if !skip(rest, ":") {
+		return "", false
+	}
+	text := bytes.TrimLeft(*rest, jsonSpace)
+	name, n, ok := leadingString(text)
+	if ok {
+		*rest = text[n:]
+	}
+	return name, ok
 }
 
 // leadingString reads a complete JSON string at the start of b.
@@ -266,11 +326,11 @@ func leadingString(b []byte) (s string, n int, ok bool) {
 	return "", 0, false
 }
 
-// readArguments gives the bytes of the arguments that are there, up to the end of
-// their value.
-func (c *grammarChoice) readArguments() string {
+// readArguments gives the bytes of the arguments that are there, and whether their
+// value ended; what follows it stays held.
+func (c *grammarChoice) readArguments() (text string, ended bool) {
 	if c.depth == 0 {
-		c.held = bytes.TrimLeft(c.held, " \t\r\n")
+		c.held = bytes.TrimLeft(c.held, jsonSpace)
 	}
 	for i, b := range c.held {
 		switch {
@@ -286,14 +346,13 @@ func (c *grammarChoice) readArguments() string {
 		case b == '}' || b == ']':
 			c.depth--
 			if c.depth == 0 {
-				c.mode = modeDone
-				s := string(c.held[:i+1])
-				c.held = nil
-				return s
+				text, c.held = string(c.held[:i+1]), c.held[i+1:]
+				return text, true
 			}
 		}
 	}
-	return c.take()
+	text, c.held = string(c.held), nil
+	return text, false
 }
 
 // readContent gives the unescaped text that is complete, and holds an escape
