@@ -38,7 +38,7 @@ func (n *edit) stays() bool { return n.raw != nil || n.object }
 
 // Edit begins a set of changes to d.
 func (d *Doc) Edit() Edits {
-	return Edits{doc: d, nodes: make([]edit, 1, 8)}
+	return Edits{doc: d, nodes: make([]edit, 1, 4)}
 }
 
 // Set gives the field at path the value raw, which must be one JSON value that keeps to the limits the document was
@@ -138,7 +138,7 @@ func (e *Edits) Segments() (Segments, error) {
 
 // What is shorter than longPiece is cheaper to copy than to hand to the system as a piece of its own. shortPieces is
 // room for the copies of a usual request.
-const longPiece, shortPieces = 4 << 10, 4 << 10
+const longPiece, shortPieces = 512, 512
 
 // apply writes the edited text; kept is how many bytes of the document it expects to copy.
 func (e *Edits) apply(p *splice, kept int) error {

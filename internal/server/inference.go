@@ -97,6 +97,7 @@ type answer struct {
 	server  *Server
 	passage *pipeline.Passage
 	begun   bool
+	more    bool      // the last event came with another one behind it
 	expires time.Time // of the write deadline
 	values  []string  // of headers that have one each: they share the memory
 }
@@ -144,11 +145,14 @@ func (a *answer) write(ev llm.Event) bool {
 		a.begin(ev)
 	}
 	if len(ev.Raw) > 0 {
-		a.extend()
+		if !a.more { // what came together from the upstream is one piece for the client
+			a.extend()
+		}
 		if _, err := a.w.Write(ev.Raw); err != nil {
 			return false
 		}
 	}
+	a.more = ev.More
 	if !ev.More && ev.Marks&llm.MarkWhole == 0 {
 		return http.NewResponseController(a.w).Flush() == nil
 	}
