@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/fairlead/fairlead/internal/dialect/openai"
+	"github.com/fairlead/fairlead/internal/dialect/responses"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
 )
@@ -129,6 +130,23 @@ var table = []Codec{
 		Answer:      openai.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
 		DecodeError: openai.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        responses.Name,
+		Decode:      responses.Decode,
+		Read:        responses.Read,
+		WriteAnswer: responses.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return responses.NewWriter(r) },
+		AppendError: responses.AppendError,
+		StreamType:  "text/event-stream; charset=utf-8",
+		Names:       responses.Names,
+		Path:        responses.Path,
+		Encode:      responses.Encode,
+		Write:       responses.Write,
+		Answer:      responses.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return responses.NewStream(r, o) },
+		DecodeError: responses.DecodeError,
 		Frames:      Events,
 	},
 }
