@@ -12,8 +12,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/fairlead/fairlead/internal/dialect/openai"
-	"github.com/fairlead/fairlead/internal/dialect/replicate"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -116,38 +114,6 @@ type Writer interface {
 	Fail(dst []byte, e *llm.Error) []byte
 	// Lost is what the dialect could not show of the answer so far.
 	Lost() llm.Losses
-}
-
-// table is every dialect. The first is the one that clients are taken to speak
-// where nothing says otherwise.
-var table = []Codec{
-	{
-		Name:        openai.Name,
-		Decode:      openai.Decode,
-		Read:        openai.Read,
-		WriteAnswer: openai.WriteAnswer,
-		Writer:      func(r *llm.Request) Writer { return openai.NewWriter(r) },
-		AppendError: openai.AppendError,
-		StreamType:  "text/event-stream; charset=utf-8",
-		Forwards:    []string{"Openai-Beta"},
-		Names:       openai.Names,
-		Path:        openai.Path,
-		Encode:      openai.Encode,
-		Write:       openai.Write,
-		Answer:      openai.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
-		DecodeError: openai.DecodeError,
-		Frames:      Events,
-	},
-	{
-		Name:        replicate.Name,
-		Path:        replicate.Path,
-		Write:       replicate.Write,
-		Answer:      replicate.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return replicate.NewStream(r, o) },
-		DecodeError: replicate.DecodeError,
-		Frames:      Events,
-	},
 }
 
 // ByName finds the codec of a dialect.

@@ -1,0 +1,60 @@
+package dialect
+
+import (
+	"github.com/fairlead/fairlead/internal/dialect/openai"
+	"github.com/fairlead/fairlead/internal/dialect/replicate"
+	"github.com/fairlead/fairlead/internal/dialect/responses"
+	"github.com/fairlead/fairlead/internal/llm"
+)
+
+const eventStream = "text/event-stream; charset=utf-8"
+
+// table is every dialect. The first is the one that clients are taken to speak
+// where nothing says otherwise.
+var table = []Codec{
+	{
+		Name:        openai.Name,
+		Decode:      openai.Decode,
+		Read:        openai.Read,
+		WriteAnswer: openai.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return openai.NewWriter(r) },
+		StreamType:  eventStream,
+		AppendError: openai.AppendError,
+		Names:       openai.Names,
+		Forwards:    []string{"Openai-Beta"},
+		Path:        openai.Path,
+		Encode:      openai.Encode,
+		Write:       openai.Write,
+		Answer:      openai.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
+		DecodeError: openai.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        responses.Name,
+		Decode:      responses.Decode,
+		Read:        responses.Read,
+		WriteAnswer: responses.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return responses.NewWriter(r) },
+		StreamType:  eventStream,
+		AppendError: responses.AppendError,
+		Names:       responses.Names,
+		Forwards:    []string{"Openai-Beta"},
+		Path:        responses.Path,
+		Encode:      responses.Encode,
+		Write:       responses.Write,
+		Answer:      responses.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return responses.NewStream(r, o) },
+		DecodeError: responses.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        replicate.Name,
+		Path:        replicate.Path,
+		Write:       replicate.Write,
+		Answer:      replicate.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return replicate.NewStream(r, o) },
+		DecodeError: replicate.DecodeError,
+		Frames:      Events,
+	},
+}
