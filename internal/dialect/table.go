@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/anthropic"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/dialect/replicate"
 	"github.com/fairlead/fairlead/internal/dialect/responses"
@@ -46,6 +47,25 @@ var table = []Codec{
 		Answer:      responses.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return responses.NewStream(r, o) },
 		DecodeError: responses.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        anthropic.Name,
+		Decode:      anthropic.Decode,
+		Read:        anthropic.Read,
+		WriteAnswer: anthropic.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return anthropic.NewWriter(r) },
+		StreamType:  eventStream,
+		AppendError: anthropic.AppendError,
+		Names:       anthropic.Names,
+		Forwards:    []string{"Anthropic-Beta", anthropic.VersionHeader},
+		Header:      map[string]string{anthropic.VersionHeader: anthropic.Version},
+		Path:        anthropic.Path,
+		Encode:      anthropic.Encode,
+		Write:       anthropic.Write,
+		Answer:      anthropic.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return anthropic.NewStream(r, o) },
+		DecodeError: anthropic.DecodeError,
 		Frames:      Events,
 	},
 	{
