@@ -168,7 +168,7 @@ var levels = map[string]string{
 // (https://ai.google.dev/gemini-api/docs/thinking).
 func (w *promptWriter) thinking(t llm.Thinking) *thinkingConfig {
 	c := thinkingConfig{IncludeThoughts: t.Show}
-	if t.Show == nil && t.Summary != "" {
+	if t.Show == nil && (t.Summary != "" || t.Budget > 0 || t.Mode == llm.ThinkingAdaptive) { // who says so much expects to see it
 		show := true
 		c.IncludeThoughts = &show
 	}
