@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/fairlead/fairlead/internal/dialect/gemini"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -134,6 +135,23 @@ var table = []Codec{
 		Answer:      openai.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
 		DecodeError: openai.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        gemini.Name,
+		Decode:      gemini.Decode,
+		Read:        gemini.Read,
+		WriteAnswer: gemini.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return gemini.NewWriter(r) },
+		AppendError: gemini.AppendError,
+		StreamType:  "text/event-stream; charset=utf-8",
+		Names:       gemini.Names,
+		Path:        gemini.Path,
+		Encode:      gemini.Encode,
+		Write:       gemini.Write,
+		Answer:      gemini.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return gemini.NewStream(r, o) },
+		DecodeError: gemini.DecodeError,
 		Frames:      Events,
 	},
 }
