@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"github.com/fairlead/fairlead/internal/dialect/anthropic"
+	"github.com/fairlead/fairlead/internal/dialect/gemini"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/dialect/replicate"
 	"github.com/fairlead/fairlead/internal/dialect/responses"
@@ -66,6 +67,23 @@ var table = []Codec{
 		Answer:      anthropic.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return anthropic.NewStream(r, o) },
 		DecodeError: anthropic.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        gemini.Name,
+		Decode:      gemini.Decode,
+		Read:        gemini.Read,
+		WriteAnswer: gemini.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return gemini.NewWriter(r) },
+		StreamType:  eventStream,
+		AppendError: gemini.AppendError,
+		Names:       gemini.Names,
+		Path:        gemini.Path,
+		Encode:      gemini.Encode,
+		Write:       gemini.Write,
+		Answer:      gemini.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return gemini.NewStream(r, o) },
+		DecodeError: gemini.DecodeError,
 		Frames:      Events,
 	},
 	{
