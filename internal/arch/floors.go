@@ -64,7 +64,6 @@ var Floors = []Package{
 	{3, "internal/dialect/gemini", Room, "Gemini's wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/ollama", Room, "Ollama's wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/tgi", Room, "TGI's wire: bytes ⇄ llm values"},
-	{3, "internal/dialect/responses", Room, "the wire of OpenAI's Responses: bytes ⇄ llm values"},
 	{3, "internal/dialect/triton", Room, "the wire of Triton's generate extension: bytes ⇄ llm values"},
 	{3, "internal/dialect/bedrock", Room, "Bedrock's Converse wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/cohere", Room, "Cohere's wire, and rerank in its common form: bytes ⇄ llm values"},

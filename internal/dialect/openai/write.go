@@ -246,18 +246,23 @@ func writeChoice(p *llm.Prompt) jsontext.Value {
 	c := &p.Choice
 	switch {
 	case c.Mode == llm.ChoiceOne:
-		raw, _ := json.Marshal(map[string]any{"type": "function", "function": map[string]string{"name": c.Name}}) //nolint:errchkjson // made of strings
-		return raw
+		return namedTool(c.Name)
 	case len(c.Allowed) > 0:
-		tools := make([]any, len(c.Allowed))
-		for i, name := range c.Allowed {
-			tools[i] = map[string]any{"type": "function", "function": map[string]string{"name": name}}
+		var out struct {
+			Type    string `json:"type"`
+			Allowed struct {
+				Mode  string           `json:"mode"`
+				Tools []jsontext.Value `json:"tools"`
+			} `json:"allowed_tools"`
 		}
-		mode := "auto"
+		out.Type, out.Allowed.Mode = "allowed_tools", "auto"
 		if c.Mode == llm.ChoiceAny {
-			mode = "required"
+			out.Allowed.Mode = "required"
 		}
-		raw, _ := json.Marshal(map[string]any{"type": "allowed_tools", "allowed_tools": map[string]any{"mode": mode, "tools": tools}}) //nolint:errchkjson // made of strings
+		for _, name := range c.Allowed {
+			out.Allowed.Tools = append(out.Allowed.Tools, namedTool(name))
+		}
+		raw, _ := json.Marshal(&out) //nolint:errchkjson // made of strings
 		return raw
 	}
 	for word, mode := range choiceWords {
@@ -266,6 +271,12 @@ func writeChoice(p *llm.Prompt) jsontext.Value {
 		}
 	}
 	return nil
+}
+
+// namedTool is how a choice names a function.
+func namedTool(name string) jsontext.Value {
+	raw := append([]byte(`{"type":"function","function":{"name":`), quoted(name)...)
+	return append(raw, "}}"...)
 }
 
 func writeFormat(f llm.Format) *chatFormat {
