@@ -73,7 +73,7 @@ func (b *builder) abilities(t *config.Target) llm.Ability {
 	provider, ok := b.catalog.Provider(t.Provider)
 	var can llm.Ability
 	if ok {
-		can = named(provider.Does.Surfaces) | named(provider.Does.Abilities)
+		can = (named(provider.Does.Surfaces) | named(provider.Does.Abilities)) &^ named(provider.Does.Lacks(t.Model))
 	}
 	return (can | named(t.Abilities.Add)) &^ named(t.Abilities.Remove)
 }
@@ -101,6 +101,8 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 	}
 	if provider != nil {
 		out.Options.AskUsage = provider.API.StreamUsage
+		out.Options.Takes = provider.API.Takes
+		out.Options.NoThinking = b.abilities(t)&llm.CanThink == 0
 	}
 	if t.Provider == config.LocalProvider {
 		out.Speaks, out.Transport = []upstream.Spoken{{Codec: codec, Base: localBase}}, b.local

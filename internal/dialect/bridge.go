@@ -50,6 +50,12 @@ func (b *Bridge) translate() error {
 		return err
 	}
 	b.Lost = append(b.Lost, prompt.Unread...)
+	if b.opt.NoThinking && prompt.Thinking != (llm.Thinking{}) {
+		if prompt.Thinking.Mode != llm.ThinkingOff {
+			b.lose(llm.Losses{llm.FieldThinking})
+		}
+		prompt.Thinking = llm.Thinking{}
+	}
 	body, lost, err := b.target.Write(prompt, b.asked.Stream, b.opt)
 	if err != nil {
 		return err
