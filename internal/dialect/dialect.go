@@ -11,6 +11,7 @@ package dialect
 import (
 	"io"
 
+	"github.com/fairlead/fairlead/internal/dialect/ollama"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -141,6 +142,23 @@ var table = []Codec{
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
 		DecodeError: openai.DecodeError,
 		Frames:      Events,
+	},
+	{
+		Name:        ollama.Name,
+		Decode:      ollama.Decode,
+		Read:        ollama.Read,
+		WriteAnswer: ollama.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return ollama.NewWriter(r) },
+		AppendError: ollama.AppendError,
+		StreamType:  ollama.StreamType,
+		Names:       ollama.Names,
+		Path:        ollama.Path,
+		Encode:      ollama.Encode,
+		Write:       ollama.Write,
+		Answer:      ollama.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return ollama.NewStream(r, o) },
+		DecodeError: ollama.DecodeError,
+		Frames:      Lines,
 	},
 }
 
