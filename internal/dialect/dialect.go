@@ -13,6 +13,8 @@ import (
 
 	"github.com/fairlead/fairlead/internal/dialect/ollama"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
+	"github.com/fairlead/fairlead/internal/dialect/tgi"
+	"github.com/fairlead/fairlead/internal/dialect/triton"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
 )
@@ -159,6 +161,24 @@ var table = []Codec{
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return ollama.NewStream(r, o) },
 		DecodeError: ollama.DecodeError,
 		Frames:      Lines,
+	},
+	{
+		Name:        tgi.Name,
+		Path:        tgi.Path,
+		Write:       tgi.Write,
+		Answer:      tgi.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return tgi.NewStream(r, o) },
+		DecodeError: tgi.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        triton.Name,
+		Path:        triton.Path,
+		Write:       triton.Write,
+		Answer:      triton.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return triton.NewStream(r, o) },
+		DecodeError: triton.DecodeError,
+		Frames:      Events,
 	},
 }
 
