@@ -172,7 +172,7 @@ func TestBridge_OllamaLoadsAModel(t *testing.T) {
 		t.Errorf("%s %s", b.Path, b.Body)
 	}
 	ev, err := b.AsStream([]byte(`{"model":"t","created_at":"2026-08-01T10:00:00Z","response":"","done":true,"done_reason":"load"}`))
-	if want := `{"model":"t","created_at":"2023-11-14T22:13:20Z","response":"","done":true,"done_reason":"stop"}` + "\n"; err != nil || string(ev.Raw) != want {
+	if want := `{"model":"t","created_at":"2023-11-14T22:13:20Z","response":"","done":true,"done_reason":"load"}` + "\n"; err != nil || string(ev.Raw) != want {
 		t.Errorf("%s, %v", ev.Raw, err)
 	}
 }

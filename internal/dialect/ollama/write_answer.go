@@ -120,10 +120,14 @@ func appendDone(dst []byte, s llm.Stop, t money.Tokens, counted bool) []byte {
 	return dst
 }
 
-// doneReason is the word for why an answer ended; the dialect knows two.
+// doneReason is the word for why an answer ended; the dialect knows two, and two for
+// a model that was loaded or unloaded instead.
 func doneReason(s llm.Stop) string {
-	if s.Reason == llm.StopLength {
+	switch {
+	case s.Reason == llm.StopLength:
 		return "length"
+	case s.Reason == llm.StopOther && (s.Word == "load" || s.Word == "unload"):
+		return s.Word
 	}
 	return "stop"
 }
