@@ -88,6 +88,17 @@ var Events = Framing{
 	New:       func(r io.Reader, maxEvent int) Frames { return sse.NewReader(r, maxEvent) },
 }
 
+// Lines are newline-delimited JSON.
+var Lines = Framing{
+	MediaType: "application/x-ndjson",
+	New:       func(r io.Reader, maxEvent int) Frames { return sse.NewLines(r, maxEvent) },
+}
+
+// Ender is a Decoder of a dialect whose streams have no stop reason. Ended tells it that
+// the body ended as a body should, which is all that such a stream has to show for being
+// complete, and gives the event that the client is due then: none where it has no marks.
+type Ender interface{ Ended() llm.Event }
+
 // Decoder turns an upstream's events into llm events.
 type Decoder interface {
 	// Next reads one event. The error is an *llm.Error.

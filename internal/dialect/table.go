@@ -3,9 +3,12 @@ package dialect
 import (
 	"github.com/fairlead/fairlead/internal/dialect/anthropic"
 	"github.com/fairlead/fairlead/internal/dialect/gemini"
+	"github.com/fairlead/fairlead/internal/dialect/ollama"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/dialect/replicate"
 	"github.com/fairlead/fairlead/internal/dialect/responses"
+	"github.com/fairlead/fairlead/internal/dialect/tgi"
+	"github.com/fairlead/fairlead/internal/dialect/triton"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -84,6 +87,41 @@ var table = []Codec{
 		Answer:      gemini.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return gemini.NewStream(r, o) },
 		DecodeError: gemini.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        ollama.Name,
+		Decode:      ollama.Decode,
+		Read:        ollama.Read,
+		WriteAnswer: ollama.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return ollama.NewWriter(r) },
+		StreamType:  ollama.StreamType,
+		AppendError: ollama.AppendError,
+		Names:       ollama.Names,
+		Path:        ollama.Path,
+		Encode:      ollama.Encode,
+		Write:       ollama.Write,
+		Answer:      ollama.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return ollama.NewStream(r, o) },
+		DecodeError: ollama.DecodeError,
+		Frames:      Lines,
+	},
+	{
+		Name:        tgi.Name,
+		Path:        tgi.Path,
+		Write:       tgi.Write,
+		Answer:      tgi.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return tgi.NewStream(r, o) },
+		DecodeError: tgi.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        triton.Name,
+		Path:        triton.Path,
+		Write:       triton.Write,
+		Answer:      triton.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return triton.NewStream(r, o) },
+		DecodeError: triton.DecodeError,
 		Frames:      Events,
 	},
 	{
