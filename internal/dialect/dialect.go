@@ -11,6 +11,7 @@ package dialect
 import (
 	"io"
 
+	"github.com/fairlead/fairlead/internal/dialect/bedrock"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -130,6 +131,18 @@ var table = []Codec{
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
 		DecodeError: openai.DecodeError,
 		Frames:      Events,
+	},
+	{
+		Name:        bedrock.Name,
+		Path:        bedrock.Path,
+		Write:       bedrock.Write,
+		Answer:      bedrock.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return bedrock.NewStream(r, o) },
+		DecodeError: bedrock.DecodeError,
+		Frames: Framing{
+			MediaType: bedrock.MediaType,
+			New:       func(r io.Reader, maxEvent int) Frames { return sse.NewEventStream(r, maxEvent) },
+		},
 	},
 }
 
