@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/fairlead/fairlead/internal/dialect/bedrock"
+	"github.com/fairlead/fairlead/internal/dialect/cohere"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -143,6 +144,21 @@ var table = []Codec{
 			MediaType: bedrock.MediaType,
 			New:       func(r io.Reader, maxEvent int) Frames { return sse.NewEventStream(r, maxEvent) },
 		},
+	},
+	{
+		Name:        cohere.Name,
+		Decode:      cohere.Decode, // of rerank alone, which has no stream
+		Read:        cohere.Read,
+		WriteAnswer: cohere.WriteAnswer,
+		AppendError: cohere.AppendError,
+		Names:       cohere.Names,
+		Path:        cohere.Path,
+		Encode:      cohere.Encode,
+		Write:       cohere.Write,
+		Answer:      cohere.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return cohere.NewStream(r, o) },
+		DecodeError: cohere.DecodeError,
+		Frames:      Events,
 	},
 }
 
