@@ -183,17 +183,15 @@ func (w *writer) format(f llm.Format, out *chatRequest) {
 
 func (w *writer) messages(p *llm.Prompt) []chatMessage {
 	out := []chatMessage{}
-	if len(p.System) > 0 {
-		out = append(out, chatMessage{Role: "system", Content: w.content(p.System)})
-	}
+	out = say(out, chatMessage{Role: "system", Content: w.content(p.System)})
 	for i := range p.Turns {
 		t := &p.Turns[i]
 		w.lost.If(t.Name != "", llm.FieldName)
 		switch t.Role {
 		case llm.System:
-			out = append(out, chatMessage{Role: "system", Content: w.content(t.Parts)})
+			out = say(out, chatMessage{Role: "system", Content: w.content(t.Parts)})
 		case llm.Assistant:
-			out = append(out, w.assistant(t))
+			out = say(out, w.assistant(t))
 		default:
 			out = w.user(out, t)
 		}
@@ -221,19 +219,20 @@ func (w *writer) user(out []chatMessage, t *llm.Turn) []chatMessage {
 			w.lost.If(p.Cache != nil, llm.FieldCache)
 		}
 		w.lost.If(part.Result.Failed, llm.FieldIsError)
-		content := []chatPart{{Type: "text", Text: text.String()}}
 		if text.Len() == 0 {
-			content[0].Text = " " // a result must say something
+			text.WriteByte(' ') // a result must say something
 		}
-		out = append(out, chatMessage{Role: "tool", ToolCallID: part.Result.CallID, Content: content})
+		out = append(out, chatMessage{Role: "tool", ToolCallID: part.Result.CallID, Content: text.String()})
 	}
-	if words = append(shown, words...); len(words) == 0 {
+	return say(out, chatMessage{Role: "user", Content: w.content(append(shown, words...))})
+}
+
+// say appends a message, if it says anything.
+func say(out []chatMessage, m chatMessage) []chatMessage {
+	if m.Content == nil && m.ToolPlan == "" && len(m.ToolCalls) == 0 {
 		return out
 	}
-	if content := w.content(words); content != nil {
-		out = append(out, chatMessage{Role: "user", Content: content})
-	}
-	return out
+	return append(out, m)
 }
 
 // assistant writes the model's own turn. Its thought before calls is the plan that Cohere's models
