@@ -66,7 +66,7 @@ func TestBridge_ChatToOllama(t *testing.T) {
 	want := `{"model":"t","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"w?","images":["AA"]},` +
 		`{"role":"assistant","content":"","tool_calls":[{"id":"a","function":{"index":0,"name":"f","arguments":{"x":1}}}]},{"role":"tool","content":"1","tool_name":"f","tool_call_id":"a"}],` +
 		`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"format":"json","options":{"num_predict":9,"seed":1},"stream":true,"think":true}`
-	if diff := cmp.Diff(want, string(b.Body)); diff != "" || b.Path != "/api/chat" {
+	if diff := cmp.Diff(want, string(b.Body.Join())); diff != "" || b.Path != "/api/chat" {
 		t.Errorf("%s (-want +got):\n%s", b.Path, diff)
 	}
 	if got := strings.Join(b.Lost, ","); got != "fairlead_x,tool_choice,reasoning_effort" {
@@ -111,7 +111,7 @@ func TestBridge_ChatToOllama(t *testing.T) {
 func TestBridge_EmbeddingsToOllama(t *testing.T) {
 	t.Parallel()
 	b := bridged(t, "openai-chat", "ollama", llm.Embeddings, `{"model":"m","input":["a","b"],"encoding_format":"float"}`)
-	if got, want := string(b.Body), `{"model":"t","input":["a","b"],"truncate":false}`; got != want || b.Path != "/api/embed" {
+	if got, want := string(b.Body.Join()), `{"model":"t","input":["a","b"],"truncate":false}`; got != want || b.Path != "/api/embed" {
 		t.Errorf("%s %s", b.Path, got)
 	}
 	ev, err := b.Answer([]byte(`{"model":"big","embeddings":[[0.5],[-1]],"prompt_eval_count":4}`))
@@ -130,7 +130,7 @@ func TestBridge_OllamaToChat(t *testing.T) {
 		`{"role":"assistant","tool_calls":[{"id":"call_0","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"1","tool_call_id":"call_0"}],` +
 		`"stream":true,"stream_options":{"include_usage":true},"max_tokens":9,"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}],` +
 		`"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"}}}}`
-	if diff := cmp.Diff(want, string(b.Body)); diff != "" || b.Path != "/chat/completions" {
+	if diff := cmp.Diff(want, string(b.Body.Join())); diff != "" || b.Path != "/chat/completions" {
 		t.Errorf("%s (-want +got):\n%s", b.Path, diff)
 	}
 	if got := strings.Join(b.Lost, ","); got != "options.num_ctx" {
@@ -168,7 +168,7 @@ func TestBridge_OllamaToChat(t *testing.T) {
 func TestBridge_OllamaLoadsAModel(t *testing.T) {
 	t.Parallel()
 	b := bridged(t, "ollama", "ollama", llm.Completions, `{"model":"m","keep_alive":"5m"}`)
-	if string(b.Body) != `{"model":"t","keep_alive":"5m"}` || b.Path != "/api/generate" {
+	if string(b.Body.Join()) != `{"model":"t","keep_alive":"5m"}` || b.Path != "/api/generate" {
 		t.Errorf("%s %s", b.Path, b.Body)
 	}
 	ev, err := b.AsStream([]byte(`{"model":"t","created_at":"2026-08-01T10:00:00Z","response":"","done":true,"done_reason":"load"}`))
@@ -199,7 +199,7 @@ func TestBridge_CompletionsToEnginesOfOneText(t *testing.T) {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
 			b := bridged(t, "openai-chat", target, llm.Completions, ask)
-			if diff := cmp.Diff(tc.body, string(b.Body)); diff != "" || b.Path != tc.path || b.Lost != nil {
+			if diff := cmp.Diff(tc.body, string(b.Body.Join())); diff != "" || b.Path != tc.path || b.Lost != nil {
 				t.Errorf("%s, lost %v (-want +got):\n%s", b.Path, b.Lost, diff)
 			}
 			seen, d, err := through(t, b, tc.stream)

@@ -1,7 +1,11 @@
 package dialect
 
 import (
+	"io"
+
 	"github.com/fairlead/fairlead/internal/dialect/anthropic"
+	"github.com/fairlead/fairlead/internal/dialect/bedrock"
+	"github.com/fairlead/fairlead/internal/dialect/cohere"
 	"github.com/fairlead/fairlead/internal/dialect/gemini"
 	"github.com/fairlead/fairlead/internal/dialect/ollama"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
@@ -10,6 +14,7 @@ import (
 	"github.com/fairlead/fairlead/internal/dialect/tgi"
 	"github.com/fairlead/fairlead/internal/dialect/triton"
 	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/sse"
 )
 
 const eventStream = "text/event-stream; charset=utf-8"
@@ -122,6 +127,33 @@ var table = []Codec{
 		Answer:      triton.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return triton.NewStream(r, o) },
 		DecodeError: triton.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        bedrock.Name,
+		Path:        bedrock.Path,
+		Write:       bedrock.Write,
+		Answer:      bedrock.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return bedrock.NewStream(r, o) },
+		DecodeError: bedrock.DecodeError,
+		Frames: Framing{
+			MediaType: bedrock.MediaType,
+			New:       func(r io.Reader, maxEvent int) Frames { return sse.NewEventStream(r, maxEvent) },
+		},
+	},
+	{
+		Name:        cohere.Name,
+		Decode:      cohere.Decode,
+		Read:        cohere.Read,
+		WriteAnswer: cohere.WriteAnswer,
+		AppendError: cohere.AppendError,
+		Names:       cohere.Names,
+		Path:        cohere.Path,
+		Encode:      cohere.Encode,
+		Write:       cohere.Write,
+		Answer:      cohere.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return cohere.NewStream(r, o) },
+		DecodeError: cohere.DecodeError,
 		Frames:      Events,
 	},
 	{

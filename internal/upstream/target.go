@@ -89,11 +89,17 @@ func (t *Target) forget(i, status int) bool {
 	return true
 }
 
-// at is the address of a path, with its query if there is one, below a base.
+// at is the address of a path, escaped and with its query if there is one, below a base. What is
+// escaped stays so: the id of a model may hold a slash.
 func at(base *url.URL, path string) *url.URL {
 	u := *base
 	path, query, _ := strings.Cut(path, "?")
-	u.Path += path
+	u.Path, u.RawPath = u.Path+path, ""
+	if base.RawPath != "" || strings.IndexByte(path, '%') >= 0 {
+		if plain, err := url.PathUnescape(path); err == nil {
+			u.Path, u.RawPath = base.Path+plain, base.EscapedPath()+path
+		}
+	}
 	switch {
 	case query == "":
 	case u.RawQuery == "":
