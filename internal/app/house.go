@@ -126,7 +126,7 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 	}
 	out.Endpoint = upstream.Endpoint{Header: http.Header{}}
 	out.Transport = jobs(b.pool(t.Timeouts.Connect), provider, base)
-	return out, credentials(out.Endpoint.Header, t, provider)
+	return out, credentials(&out.Endpoint, t, provider)
 }
 
 // jobs makes answers of the jobs that some providers answer with. Runpod's endpoints
@@ -162,16 +162,21 @@ func (b *builder) close() {
 	}
 }
 
-// credentials puts the key and the configured headers into a header.
-func credentials(h http.Header, t *config.Target, p *catalog.Provider) error {
+// credentials puts the key and the configured headers onto an endpoint.
+func credentials(to *upstream.Endpoint, t *config.Target, p *catalog.Provider) error {
+	h := to.Header
 	key, err := t.Key.Reveal()
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
 	if key != "" {
-		switch form := authForm(p); form {
-		case "x-api-key", "api-key", "x-goog-api-key":
+		switch form := authForm(p); {
+		case form == "x-api-key", form == "api-key", form == "x-goog-api-key":
 			h.Set(form, key)
+		case form == "aws-sigv4" && strings.Contains(key, ":"): // else it is a bearer token
+			if to.Sign, err = upstream.SignAWS(key, "", time.Now); err != nil {
+				return fmt.Errorf("key: %w", err)
+			}
 		default:
 			h.Set("Authorization", "Bearer "+key)
 		}
