@@ -122,3 +122,14 @@ func appendNote(c *llm.Citation) (note []byte, ok bool) {
 	note = rawjson.AppendString(append(note, `,"url":`...), c.URL)
 	return append(rawjson.AppendString(append(note, `,"title":`...), c.Title), '}'), true
 }
+
+// oneLine makes JSON fit for a line of an event stream. Line ends stand between its
+// tokens only, where a space does as well. It changes and returns raw.
+func oneLine(raw []byte) []byte {
+	for i, c := range raw {
+		if c == '\n' || c == '\r' {
+			raw[i] = ' '
+		}
+	}
+	return raw
+}

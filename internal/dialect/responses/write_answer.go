@@ -46,7 +46,7 @@ func (w *Writer) appendResponse(dst []byte, status string) []byte {
 		dst = appendUsage(append(dst, `,"usage":`...), w.usage)
 	}
 	if w.echo == nil {
-		w.echo = appendEcho(nil, w.req)
+		w.echo = oneLine(appendEcho(nil, w.req))
 	}
 	return append(append(dst, w.echo...), '}')
 }

@@ -181,7 +181,7 @@ func (w *Writer) open(dst []byte, d *llm.Delta) []byte {
 	}
 	dst = w.closeMessage(dst)
 	it := w.newItem("", "")
-	it.raw = slices.Clone(d.Part.Raw)
+	it.raw = oneLine(slices.Clone(d.Part.Raw))
 	return w.itemDone(w.added(dst, it), it)
 }
 
@@ -275,10 +275,11 @@ func (w *Writer) cite(dst []byte, d *llm.Delta) []byte {
 			w.lost.Add(llm.FieldCitations)
 			continue
 		}
+		note = oneLine(slices.Clone(note))
 		dst = p.where(w.event(dst, "response.output_text.annotation.added"))
 		dst = strconv.AppendInt(append(dst, `,"annotation_index":`...), int64(len(p.notes)), 10)
 		dst = append(append(append(dst, `,"annotation":`...), note...), finishEvent...)
-		p.notes = append(p.notes, slices.Clone(note))
+		p.notes = append(p.notes, note)
 	}
 	return dst
 }
@@ -301,6 +302,7 @@ func (w *Writer) logprobs(object []byte) {
 			}
 			p.logprobs = append(p.logprobs, entry.Raw()...)
 		}
+		p.logprobs = oneLine(p.logprobs)
 		return
 	}
 	w.lost.Add(llm.FieldLogprobs)

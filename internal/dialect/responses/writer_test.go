@@ -124,7 +124,7 @@ func sdkResponse(t *testing.T, body []byte) {
 func TestWriter_KeepsToThePublishersDescription(t *testing.T) {
 	t.Parallel()
 	spec := testkit.OpenAISpec(t)
-	for name, body := range map[string]string{"rich": richAsk, "bare": ask} {
+	for name, body := range map[string]string{"rich": richAsk, "bare": ask, "in lines": strings.ReplaceAll(richAsk, ",", ",\r\n")} {
 		stream, _ := write(decode(t, body), rich().Deltas()...)
 		for _, data := range testkit.EventData([]byte(stream)) {
 			if err := spec.ValidateChunk("/responses", data); err != nil {
