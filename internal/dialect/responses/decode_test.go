@@ -45,6 +45,7 @@ func TestDecode_ReadsWhatTheHouseNeeds(t *testing.T) {
 		"its own thought": {`"input":[{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}]`, 0, true, 0},
 		"stored thought":  {`"input":[{"type":"reasoning","id":"rs_1","summary":[]}]`, 0, true, 0},
 		"carried thought": {`"input":[{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"fairlead.anthropic.S"}]`, 0, false, 0},
+		"shown thought":   {`"input":[{"type":"reasoning","id":"rs_fl_1","summary":[]}]`, 0, false, 0},
 		"compaction":      {`"input":[{"type":"compaction","encrypted_content":"gAAA"}]`, 0, true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,13 +112,14 @@ func TestEncode_ChangesOnlyWhatItMust(t *testing.T) {
 		in, want string
 		lost     []string
 	}{
-		"nothing":            {`{"model":"m", "input":"hi","x":[ 1 ]}`, `{"model":"m", "input":"hi","x":[ 1 ]}`, nil},
-		"only our tags":      {`{"model":"m","metadata":{"fairlead_task":"t"},"input":"hi"}`, `{"model":"m","input":"hi"}`, nil},
-		"our tags":           {`{"model":"m","metadata":{"fairlead_task":"t","k":"v"},"input":"hi"}`, `{"model":"m","metadata":{"k":"v"},"input":"hi"}`, nil},
-		"empty metadata":     {`{"model":"m","metadata":{},"input":"hi"}`, `{"model":"m","metadata":{},"input":"hi"}`, nil},
-		"its own thought":    {`{"model":"m","input":[{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}]}`, `{"model":"m","input":[{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}]}`, nil},
-		"another's":          {`{"model":"m","input":[{"role":"user","content":"hi"},` + foreign + `,{"role":"assistant", "content":"ho"}]}`, `{"model":"m","input":[{"role":"user","content":"hi"},{"role":"assistant", "content":"ho"}]}`, []string{"encrypted_content"}},
-		"words that look so": {`{"model":"m","input":[{"role":"user","content":"fairlead.anthropic.SIG"}]}`, `{"model":"m","input":[{"role":"user","content":"fairlead.anthropic.SIG"}]}`, nil},
+		"nothing":             {`{"model":"m", "input":"hi","x":[ 1 ]}`, `{"model":"m", "input":"hi","x":[ 1 ]}`, nil},
+		"only our tags":       {`{"model":"m","metadata":{"fairlead_task":"t"},"input":"hi"}`, `{"model":"m","input":"hi"}`, nil},
+		"our tags":            {`{"model":"m","metadata":{"fairlead_task":"t","k":"v"},"input":"hi"}`, `{"model":"m","metadata":{"k":"v"},"input":"hi"}`, nil},
+		"empty metadata":      {`{"model":"m","metadata":{},"input":"hi"}`, `{"model":"m","metadata":{},"input":"hi"}`, nil},
+		"its own thought":     {`{"model":"m","input":[{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}]}`, `{"model":"m","input":[{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"}]}`, nil},
+		"another's":           {`{"model":"m","input":[{"role":"user","content":"hi"},` + foreign + `,{"role":"assistant", "content":"ho"}]}`, `{"model":"m","input":[{"role":"user","content":"hi"},{"role":"assistant", "content":"ho"}]}`, []string{"encrypted_content"}},
+		"another's, unsigned": {`{"model":"m","input":[{"id":"rs_fl_1","type":"reasoning","summary":[]},{"role":"user","content":"hi"}]}`, `{"model":"m","input":[{"role":"user","content":"hi"}]}`, []string{"reasoning"}},
+		"words that look so":  {`{"model":"m","input":[{"role":"user","content":"fairlead.anthropic.SIG"}]}`, `{"model":"m","input":[{"role":"user","content":"fairlead.anthropic.SIG"}]}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -36,9 +36,10 @@ type shownPart struct {
 	logprobs []byte // the inside of the list
 }
 
-// reasoningID begins the ids of reasoning items. One that only proves a call has the
-// call's id behind it.
-const reasoningID = "rs_"
+// reasoningID begins the ids of reasoning items that are made here, so that they are
+// known when they come back: no provider has anything stored under them. One that only
+// proves a call has the call's id behind it.
+const reasoningID = "rs_fl_"
 
 // appendItem writes an item with a status, where its type has one.
 func (it *shown) appendItem(dst []byte, status string) []byte {

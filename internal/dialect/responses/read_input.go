@@ -147,13 +147,13 @@ func (r *inputReader) result(p llm.Part) {
 func (r *inputReader) reasoning(it *item) {
 	p := llm.Part{Kind: llm.Reasoning, Text: joinTexts(it.Summary)}
 	var own []textPart
-	if given(it.Content) && json.Unmarshal(it.Content, &own) == nil && p.Text == "" {
+	if it.Content.Kind() == '[' && json.Unmarshal(it.Content, &own) == nil && p.Text == "" {
 		p.Text = joinTexts(own)
 	}
 	switch {
 	case it.Sealed != nil && *it.Sealed != "":
 		readSealed(&p, it.ID, *it.Sealed)
-	case it.ID != "": // the account has the rest
+	case it.ID != "" && len(own) == 0 && !strings.HasPrefix(it.ID, reasoningID): // the account has the rest
 		p.Signer, p.Signature = Name, seal(it.ID, "")
 	}
 	if p.Signer == "gemini" && p.Text == "" {

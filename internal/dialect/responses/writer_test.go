@@ -113,7 +113,7 @@ func sdkResponse(t *testing.T, body []byte) {
 	if note := message.Content[0].Annotations[0].AsURLCitation(); note.URL != "https://a.example/" || note.EndIndex != 2 {
 		t.Errorf("%s", message.RawJSON())
 	}
-	if second.CallID == "" || second.Arguments != "{}" || proof.ID != "rs_"+second.CallID || proof.EncryptedContent != "fairlead.gemini.GEM" {
+	if second.CallID == "" || second.Arguments != "{}" || proof.ID != "rs_fl_"+second.CallID || proof.EncryptedContent != "fairlead.gemini.GEM" {
 		t.Errorf("%s %s", second.RawJSON(), proof.RawJSON())
 	}
 	if res.Metadata["k"] != "v" || len(res.Metadata) != 1 || res.Temperature != 0.5 || len(res.Tools) != 2 || res.Instructions.OfString != "be brief" {
