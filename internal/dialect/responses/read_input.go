@@ -46,6 +46,7 @@ type inputReader struct {
 // so travels in a reasoning item without text.
 type proof struct {
 	call              string // its id, "" where the client left the item's id out
+	after             int    // how many parts of the turn came before
 	signer, signature string
 }
 
@@ -157,7 +158,11 @@ func (r *inputReader) reasoning(it *item) {
 		p.Signer, p.Signature = Name, seal(it.ID, "")
 	}
 	if p.Signer == "gemini" && p.Text == "" {
-		r.owed = append(r.owed, proof{call: strings.TrimPrefix(it.ID, reasoningID), signer: p.Signer, signature: p.Signature})
+		owed := proof{call: strings.TrimPrefix(it.ID, reasoningID), signer: p.Signer, signature: p.Signature}
+		if n := len(r.prompt.Turns); n > 0 && r.prompt.Turns[n-1].Role == llm.Assistant {
+			owed.after = len(r.prompt.Turns[n-1].Parts)
+		}
+		r.owed = append(r.owed, owed)
 		return
 	}
 	r.say(p)
@@ -192,18 +197,19 @@ func (r *inputReader) close() {
 	r.owed = nil
 }
 
-// owner is the call that the proof names, else the first that has none.
-func (p *proof) owner(parts []llm.Part) (first *llm.Part) {
+// owner is the call that the proof names, else the next one, else the one before.
+func (p *proof) owner(parts []llm.Part) (call *llm.Part) {
+	next := false
 	for i := range parts {
-		switch call := parts[i].Call; {
-		case call == nil:
-		case call.ID == p.call:
-			return &parts[i]
-		case first == nil && parts[i].Signature == "":
-			first = &parts[i]
+		switch it := &parts[i]; {
+		case it.Call == nil:
+		case it.Call.ID == p.call:
+			return it
+		case it.Signature == "" && !next:
+			call, next = it, i >= p.after
 		}
 	}
-	return first
+	return call
 }
 
 // readContentParts reads a string, an array of parts, or nothing.

@@ -142,8 +142,9 @@ func TestRead_FindsWhoseThoughtItIs(t *testing.T) {
 		{"type":"function_call","call_id":"b","name":"f","arguments":"{}"},
 		{"type":"reasoning","id":"rs_fl_b","summary":[],"encrypted_content":"fairlead.gemini.GEM"},
 		{"type":"function_call_output","call_id":"a","output":"1"},
+		{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},
 		{"type":"reasoning","summary":[],"encrypted_content":"fairlead.gemini.NEXT"},
-		{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}`))
+		{"type":"function_call","call_id":"d","name":"f","arguments":"{}"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func TestRead_FindsWhoseThoughtItIs(t *testing.T) {
 	if diff := cmp.Diff(want, p.Turns[1].Parts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if next := p.Turns[3].Parts[0]; next.Signature != "NEXT" || next.Call.ID != "c" {
+	if next := p.Turns[3].Parts[1]; next.Signature != "NEXT" || next.Call.ID != "d" {
 		t.Errorf("%+v", next)
 	}
 	if result := p.Turns[2].Parts[0].Result; result.Name != "f" {
@@ -183,6 +184,7 @@ func TestWrite_LosesWhatTheDialectCannotSay(t *testing.T) {
 			{Role: llm.User, Parts: []llm.Part{{Kind: llm.ToolResult, Result: &llm.Result{CallID: "a", Failed: true, Parts: []llm.Part{{Kind: llm.Text, Text: "bad"}}}}}},
 		},
 		Tools:    []llm.Tool{{Name: "web", Raw: []byte(`{}`), Dialect: "anthropic"}},
+		Tier:     "standard_only",
 		Thinking: llm.Thinking{Mode: llm.ThinkingOn, Budget: 3000, Show: &off},
 		Sampling: llm.Sampling{MaxTokens: &n, TopK: &n, Seed: &n, Stop: []string{"x"}, PresencePenalty: &f, N: 2, LogitBias: []byte(`{}`)},
 	}
@@ -194,7 +196,7 @@ func TestWrite_LosesWhatTheDialectCannotSay(t *testing.T) {
 	if diff := cmp.Diff(want, string(body)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	fields := llm.Losses{llm.FieldCache, llm.FieldSystem, llm.FieldTools, llm.FieldThinking, llm.FieldName, llm.FieldVideo, llm.FieldFile, llm.FieldSignature, llm.FieldReasoning,
+	fields := llm.Losses{llm.FieldCache, llm.FieldSystem, llm.FieldTools, llm.FieldThinking, llm.FieldTier, llm.FieldName, llm.FieldVideo, llm.FieldFile, llm.FieldSignature, llm.FieldReasoning,
 		llm.FieldOther, llm.FieldIsError, llm.FieldMaxTokens, llm.FieldTopK, llm.FieldSeed, llm.FieldStop, llm.FieldPresencePenalty, llm.FieldLogitBias, llm.FieldN}
 	if diff := cmp.Diff(fields, lost); diff != "" {
 		t.Errorf("lost (-want +got):\n%s", diff)

@@ -23,7 +23,7 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 		Instructions: w.instructions(p.System), Temperature: s.Temperature, TopP: s.TopP, TopLogprobs: s.TopLogprobs,
 		Tools: w.tools(p.Tools), ToolChoice: writeChoice(&p.Choice), ParallelToolCalls: p.Parallel,
 		Text: writeFormat(p.Format), Reasoning: w.reasoning(p.Thinking),
-		User: p.User, Metadata: p.Metadata, ServiceTier: p.Tier,
+		User: p.User, Metadata: p.Metadata, ServiceTier: w.tier(p.Tier),
 	}
 	if out.Input, err = json.Marshal(w.input(p.Turns)); err != nil {
 		return nil, nil, err
@@ -66,6 +66,15 @@ func (w *promptWriter) unsaid(s *llm.Sampling) {
 	} {
 		w.lost.If(f.there, f.field)
 	}
+}
+
+// tier is the service tier, where this dialect has the word.
+func (w *promptWriter) tier(word string) string {
+	if word == "" || knownTiers[word] {
+		return word
+	}
+	w.lost.Add(llm.FieldTier)
+	return ""
 }
 
 // instructions are text. What else stands in a system prompt has no place here.

@@ -52,7 +52,9 @@ func (w *Writer) appendResponse(dst []byte, status string) []byte {
 }
 
 // knownTiers are this dialect's words for a service tier; other providers have others.
-var knownTiers = map[string]bool{"auto": true, "default": true, "flex": true, "scale": true, "priority": true}
+var knownTiers = map[string]bool{
+	"auto": true, "default": true, "flex": true, "scale": true, "priority": true, "fast": true, "ultrafast": true,
+}
 
 // The statuses of a response, and of an item.
 const (

@@ -83,6 +83,30 @@ func TestWriter_IsReadByTheSDK(t *testing.T) {
 		t.Errorf("the stream ends with\n%s, the plain answer is\n%s, lost %v", last.Response.RawJSON(), whole, lost)
 	}
 	sdkResponse(t, whole)
+	accumulated(t, stream)
+}
+
+// accumulated lets the SDK's own accumulator, which is strict about indexes and ids, put
+// the items together.
+func accumulated(t *testing.T, stream string) {
+	t.Helper()
+	var a sdk.ResponseAccumulator
+	for _, data := range testkit.EventData([]byte(stream)) {
+		var ev sdk.ResponsesServerEventUnion
+		if err := json.Unmarshal(data, &ev); err != nil {
+			t.Fatal(err)
+		}
+		if ev.Type == "response.completed" { // which would replace what the pieces gave
+			break
+		}
+		if err := a.AddEvent(ev); err != nil {
+			t.Fatalf("%v: %s", err, data)
+		}
+	}
+	got := a.Snapshot()
+	if len(got.Output) != 6 || got.OutputText() != "It is\nwarm." || got.Output[3].Arguments != `{"x":1}` || got.Output[4].Arguments != "{}" || got.ResponseID != "up_1" {
+		t.Errorf("%+v", got)
+	}
 }
 
 // sdkResponse judges the plain form of rich.
