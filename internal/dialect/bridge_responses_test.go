@@ -3,6 +3,7 @@ package dialect
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func stream(t *testing.T, b *Bridge, in string) (out string, complete bool) {
 	var got bytes.Buffer
 	for {
 		raw, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -196,8 +197,9 @@ func TestBridge_ResponsesClientReadsTheStreamOfAChatTarget(t *testing.T) {
 			names = append(names, "ping")
 		}
 	}
-	want := "created in_progress ping output_item.added content_part.added output_text.delta output_text.delta output_text.done content_part.done output_item.done incomplete"
-	if diff := cmp.Diff(want, strings.Join(names, " ")); diff != "" || !complete || b.Lost != nil {
+	want := []string{"created", "in_progress", "ping", "output_item.added", "content_part.added", "output_text.delta", "output_text.delta",
+		"output_text.done", "content_part.done", "output_item.done", "incomplete"}
+	if diff := cmp.Diff(want, names); diff != "" || !complete || b.Lost != nil {
 		t.Errorf("complete %v, lost %v (-want +got):\n%s", complete, b.Lost, diff)
 	}
 	_, last, _ := strings.Cut(got, "event: response.incomplete\ndata: ")

@@ -105,11 +105,11 @@ func (r *inputReader) message(it *item, i int) error {
 			p.System = append(p.System, parts...)
 			return nil
 		}
-		p.Turns = append(p.Turns, llm.Turn{Role: llm.System, Parts: parts})
+		r.turn(llm.System, parts...)
 	case "assistant":
 		r.say(parts...)
 	case "user":
-		p.Turns = append(p.Turns, llm.Turn{Role: llm.User, Parts: parts})
+		r.turn(llm.User, parts...)
 	default:
 		at := fmt.Sprintf("input[%d].role", i)
 		return invalid(at, fmt.Sprintf("%s: %q is no role; it is user, assistant, system or developer", at, it.Role))
@@ -119,28 +119,36 @@ func (r *inputReader) message(it *item, i int) error {
 
 // say adds to what the model said.
 func (r *inputReader) say(parts ...llm.Part) {
-	turns := r.prompt.Turns
-	if n := len(turns); n > 0 && turns[n-1].Role == llm.Assistant {
-		turns[n-1].Parts = append(turns[n-1].Parts, parts...)
+	if t := r.last(); t != nil && t.Role == llm.Assistant {
+		t.Parts = append(t.Parts, parts...)
 		return
 	}
-	r.prompt.Turns = append(turns, llm.Turn{Role: llm.Assistant, Parts: parts})
+	r.turn(llm.Assistant, parts...)
 }
 
 // result joins the results of one round of calls, as the other dialects have them in
 // one turn.
 func (r *inputReader) result(p llm.Part) {
-	turns := r.prompt.Turns
-	n := len(turns)
-	if n > 0 && turns[n-1].Role == llm.User && len(turns[n-1].Parts) > 0 {
-		if first := turns[n-1].Parts[0].Kind; first == llm.ToolResult || first == llm.Other {
-			turns[n-1].Parts = append(turns[n-1].Parts, p)
+	if t := r.last(); t != nil && t.Role == llm.User && len(t.Parts) > 0 {
+		if first := t.Parts[0].Kind; first == llm.ToolResult || first == llm.Other {
+			t.Parts = append(t.Parts, p)
 			return
 		}
 	}
 	r.close()
-	turns = r.prompt.Turns
-	r.prompt.Turns = append(turns, llm.Turn{Role: llm.User, Parts: []llm.Part{p}})
+	r.turn(llm.User, p)
+}
+
+func (r *inputReader) turn(role llm.Role, parts ...llm.Part) {
+	r.prompt.Turns = append(r.prompt.Turns, llm.Turn{Role: role, Parts: parts})
+}
+
+// last is the turn at hand, nil before the first.
+func (r *inputReader) last() *llm.Turn {
+	if n := len(r.prompt.Turns); n > 0 {
+		return &r.prompt.Turns[n-1]
+	}
+	return nil
 }
 
 // reasoning reads thought. Its summary and its own text say the same where both are
@@ -159,8 +167,8 @@ func (r *inputReader) reasoning(it *item) {
 	}
 	if p.Signer == "gemini" && p.Text == "" {
 		owed := proof{call: strings.TrimPrefix(it.ID, reasoningID), signer: p.Signer, signature: p.Signature}
-		if n := len(r.prompt.Turns); n > 0 && r.prompt.Turns[n-1].Role == llm.Assistant {
-			owed.after = len(r.prompt.Turns[n-1].Parts)
+		if t := r.last(); t != nil && t.Role == llm.Assistant {
+			owed.after = len(t.Parts)
 		}
 		r.owed = append(r.owed, owed)
 		return
@@ -182,11 +190,10 @@ func joinTexts(parts []textPart) string {
 // close ends what the model said in one go: the signatures that came with it go to
 // their calls.
 func (r *inputReader) close() {
-	turns := r.prompt.Turns
 	for _, p := range r.owed {
 		var call *llm.Part
-		if n := len(turns); n > 0 && turns[n-1].Role == llm.Assistant {
-			call = p.owner(turns[n-1].Parts)
+		if t := r.last(); t != nil && t.Role == llm.Assistant {
+			call = p.owner(t.Parts)
 		}
 		if call == nil {
 			r.say(llm.Part{Kind: llm.Reasoning, Signer: p.signer, Signature: p.signature})

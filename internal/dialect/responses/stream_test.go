@@ -13,7 +13,7 @@ import (
 	"github.com/fairlead/fairlead/internal/testkit"
 )
 
-// recorded reads a fixture. origin: described
+// recorded reads a fixture (origin: described).
 func recorded(t testing.TB, name string) string {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/" + name)

@@ -113,7 +113,7 @@ func (w *promptWriter) tools(tools []llm.Tool) (out []rawJSON) {
 		if f.Strict == nil { // unsaid, this dialect is strict, and the others are not
 			f.Strict = new(bool)
 		}
-		raw, _ := json.Marshal(&f) //nolint:errchkjson // made of strings and of JSON that was checked
+		raw, _ := json.Marshal(&f) // made of strings and of JSON that was checked
 		out = append(out, raw)
 	}
 	return out
@@ -126,7 +126,7 @@ func writeChoice(c *llm.ToolChoice) rawJSON {
 	}
 	switch {
 	case c.Mode == llm.ChoiceOne:
-		raw, _ := json.Marshal(named{typeFunction, c.Name}) //nolint:errchkjson // made of strings
+		raw, _ := json.Marshal(named{typeFunction, c.Name}) // made of strings
 		return raw
 	case len(c.Allowed) > 0 && c.Mode != llm.ChoiceNone:
 		out := struct {
@@ -140,7 +140,7 @@ func writeChoice(c *llm.ToolChoice) rawJSON {
 		for _, name := range c.Allowed {
 			out.Tools = append(out.Tools, named{typeFunction, name})
 		}
-		raw, _ := json.Marshal(&out) //nolint:errchkjson // made of strings
+		raw, _ := json.Marshal(&out) // made of strings
 		return raw
 	}
 	for word, mode := range choiceWords {

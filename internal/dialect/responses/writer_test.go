@@ -127,8 +127,8 @@ func sdkResponse(t *testing.T, body []byte) {
 	for _, it := range res.Output {
 		kinds = append(kinds, it.Type)
 	}
-	if got := strings.Join(kinds, " "); got != "reasoning reasoning message function_call function_call reasoning" {
-		t.Errorf("items %s", got)
+	if diff := cmp.Diff([]string{"reasoning", "reasoning", "message", "function_call", "function_call", "reasoning"}, kinds); diff != "" {
+		t.Errorf("items (-want +got):\n%s", diff)
 	}
 	thought, message, second, proof := res.Output[0].AsReasoning(), res.Output[2].AsMessage(), res.Output[4].AsFunctionCall(), res.Output[5].AsReasoning()
 	if thought.Summary[0].Text != `Hm "so"` || thought.EncryptedContent != "fairlead.anthropic.SIG.=" {
