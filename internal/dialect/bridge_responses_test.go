@@ -81,7 +81,7 @@ func TestBridge_ChatClientKeepsTheThoughtOfAResponsesTarget(t *testing.T) {
 
 	first := bridge(t, chat, resp, `{`+asks+`]}`)
 	const tools = `"tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":false}],"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`
-	if diff := cmp.Diff(`{"model":"t","input":[{"role":"user","content":"weather in Oslo and Rome?"}],"store":false,`+tools+`}`, string(first.Body)); diff != "" || first.Path != "/responses" || first.Lost != nil {
+	if diff := cmp.Diff(`{"model":"t","input":[{"role":"user","content":"weather in Oslo and Rome?"}],"store":false,`+tools+`}`, string(first.Body.Join())); diff != "" || first.Path != "/responses" || first.Lost != nil {
 		t.Errorf("%s, lost %v (-want +got):\n%s", first.Path, first.Lost, diff)
 	}
 	ev, err := first.Answer([]byte(answer))
@@ -100,7 +100,7 @@ func TestBridge_ChatClientKeepsTheThoughtOfAResponsesTarget(t *testing.T) {
 		`{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"Two calls."}],"encrypted_content":"gAAAA:b+/=="},` +
 		`{"type":"function_call","call_id":"a","name":"f","arguments":"{\"x\":\"Oslo\"}"},{"type":"function_call","call_id":"b","name":"f","arguments":"{\"x\":\"Rome\"}"},` +
 		`{"type":"function_call_output","call_id":"a","output":"cold"},{"type":"function_call_output","call_id":"b","output":"warm"}]`
-	if diff := cmp.Diff(`{"model":"t","input":`+wantInput+`,"store":false,`+tools+`}`, string(second.Body)); diff != "" || second.Lost != nil {
+	if diff := cmp.Diff(`{"model":"t","input":`+wantInput+`,"store":false,`+tools+`}`, string(second.Body.Join())); diff != "" || second.Lost != nil {
 		t.Errorf("lost %v (-want +got):\n%s", second.Lost, diff)
 	}
 }
@@ -159,7 +159,7 @@ func TestBridge_ResponsesClientCallsToolsOfAChatTarget(t *testing.T) {
 	const tools = `"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"},"strict":true}}],"parallel_tool_calls":true,"reasoning_effort":"low"`
 	first := bridge(t, resp, chat, `{`+asks+`,"input":"weather?","max_output_tokens":50}`)
 	want := `{"model":"t","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"weather?"}],"max_completion_tokens":50,` + tools + `}`
-	if diff := cmp.Diff(want, string(first.Body)); diff != "" || strings.Join(first.Lost, ",") != "store,tools" {
+	if diff := cmp.Diff(want, string(first.Body.Join())); diff != "" || strings.Join(first.Lost, ",") != "store,tools" {
 		t.Errorf("lost %v (-want +got):\n%s", first.Lost, diff)
 	}
 	ev, err := first.Answer([]byte(`{"id":"c1","model":"big","choices":[{"index":0,"message":{"role":"assistant","content":null,"reasoning_content":"Hm","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","type":"function","function":{"name":"f","arguments":""}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}}`))
@@ -172,7 +172,7 @@ func TestBridge_ResponsesClientCallsToolsOfAChatTarget(t *testing.T) {
 	}
 	second := bridge(t, resp, chat, `{`+asks+`,"input":[{"role":"user","content":"weather?"},`+items+`,{"type":"function_call_output","call_id":"a","output":"cold"},{"type":"function_call_output","call_id":"b","output":[{"type":"input_text","text":"warm"}]}]}`)
 	messages := `[{"role":"system","content":"be brief"},{"role":"user","content":"weather?"},{"role":"assistant","reasoning_content":"Hm","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","content":"cold","tool_call_id":"a"},{"role":"tool","content":"warm","tool_call_id":"b"}]`
-	if diff := cmp.Diff(`{"model":"t","messages":`+messages+`,`+tools+`}`, string(second.Body)); diff != "" || strings.Join(second.Lost, ",") != "store,tools" {
+	if diff := cmp.Diff(`{"model":"t","messages":`+messages+`,`+tools+`}`, string(second.Body.Join())); diff != "" || strings.Join(second.Lost, ",") != "store,tools" {
 		t.Errorf("lost %v (-want +got):\n%s", second.Lost, diff)
 	}
 }
@@ -219,7 +219,7 @@ func TestBridge_RefusesToContinueElsewhere(t *testing.T) {
 	if e := llm.AsError(err); err == nil || e.Kind != llm.Unsupported || e.Code != "stateful" || !req.Bound || req.Continues != "r1" {
 		t.Errorf("%v", err)
 	}
-	if b := bridge(t, resp, resp, `{"model":"m","input":"go on","previous_response_id":"r1"}`); string(b.Body) != `{"model":"t","input":"go on","previous_response_id":"r1"}` {
+	if b := bridge(t, resp, resp, `{"model":"m","input":"go on","previous_response_id":"r1"}`); string(b.Body.Join()) != `{"model":"t","input":"go on","previous_response_id":"r1"}` {
 		t.Errorf("%s", b.Body)
 	}
 }
