@@ -188,7 +188,8 @@ func ours(e *llm.Error, target string) *llm.Error {
 	switch e.Kind {
 	case llm.Unauthorized:
 		copied.Message = "the upstream refused the key that Fairlead has for target " + target + "; the key of this request is not the one that is meant"
-	case llm.Unpaid:
+	case llm.Unpaid, llm.Budget: // a budget of ours is never spoken of by an upstream
+		copied.Kind = llm.Unpaid
 		copied.Message = "the account behind target " + target + " has no money or quota left: top it up, or put another target into the plan"
 	default:
 		return &copied
