@@ -369,6 +369,7 @@ func TestWalk_AnAccountWithoutMoneyInAnyDialect(t *testing.T) {
 	}{
 		"openai-chat": {http.StatusTooManyRequests, `{"error":{"type":"insufficient_quota","code":null,"message":"You exceeded your current quota"}}`},
 		"anthropic":   {http.StatusBadRequest, `{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}`},
+		"gemini":      {http.StatusPaymentRequired, `{"error":{"code":402,"message":"no credit","status":"UNKNOWN"}}`},
 		"replicate":   {http.StatusPaymentRequired, `{"title":"Insufficient credit","detail":"no credit"}`},
 	} {
 		t.Run(dialectName, func(t *testing.T) {
