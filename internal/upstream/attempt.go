@@ -185,10 +185,12 @@ func (a *attempt) explain(ctx context.Context, err error) error {
 // upstream's words are for the log: they speak to us, and may quote the key.
 func ours(e *llm.Error, target string) *llm.Error {
 	copied := *e
-	switch e.Kind {
-	case llm.Unauthorized:
+	switch {
+	case e.Kind == llm.Unauthorized:
 		copied.Message = "the upstream refused the key that Fairlead has for target " + target + "; the key of this request is not the one that is meant"
-	case llm.Unpaid:
+	case e.Kind == llm.Unpaid, e.Kind == llm.Budget, e.Status == http.StatusPaymentRequired:
+		// Whatever its dialect makes of it: an upstream never speaks of a budget of ours.
+		copied.Kind = llm.Unpaid
 		copied.Message = "the account behind target " + target + " has no money or quota left: top it up, or put another target into the plan"
 	default:
 		return &copied

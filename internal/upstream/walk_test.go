@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fairlead/fairlead/internal/dialect"
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
@@ -356,5 +357,39 @@ func TestWalk_AConnectionThatIsNotMadeInTime(t *testing.T) {
 	}
 	if row := call.Attempts[0]; row.Kind != string(llm.Upstream) || row.HTTPStatus != 0 || !row.Bill.Cost.USD.IsZero() {
 		t.Errorf("recorded %+v", row)
+	}
+}
+
+// Whatever its dialect calls it, an upstream speaks of our money, never of the client's.
+func TestWalk_AnAccountWithoutMoneyInAnyDialect(t *testing.T) {
+	t.Parallel()
+	for dialectName, answer := range map[string]struct {
+		status int
+		body   string
+	}{
+		"openai-chat": {http.StatusTooManyRequests, `{"error":{"type":"insufficient_quota","code":null,"message":"You exceeded your current quota"}}`},
+		"anthropic":   {http.StatusBadRequest, `{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}`},
+		"gemini":      {http.StatusPaymentRequired, `{"error":{"code":402,"message":"no credit","status":"UNKNOWN"}}`},
+		"replicate":   {http.StatusPaymentRequired, `{"title":"Insufficient credit","detail":"no credit"}`},
+	} {
+		t.Run(dialectName, func(t *testing.T) {
+			t.Parallel()
+			poor := over("poor", roundTrip(func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: answer.status, Request: r, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer.body))}, nil
+			}))
+			codec, ok := dialect.ByName(dialectName)
+			if !ok {
+				t.Fatal("no such dialect")
+			}
+			poor.Speaks[0].Codec, poor.Attempts = codec, 3
+			call := newCall(request(t, llm.Chat, plainBody), poor)
+			got := listen(t.Context(), call)
+			if got.err == nil || got.err.Kind != llm.Unpaid || len(call.Attempts) != 1 || !strings.Contains(got.err.Message, "account behind target poor") {
+				t.Errorf("%+v after %d tries", got.err, len(call.Attempts))
+			}
+			if told := got.err.Told(); told.Kind != llm.Upstream || told.Code != "" {
+				t.Errorf("told %+v", told)
+			}
+		})
 	}
 }

@@ -158,7 +158,7 @@ func detail(data []byte) string {
 
 // statusKinds is the table wire status → kind. What is not in it is Upstream.
 var statusKinds = map[int]llm.Kind{
-	400: llm.Invalid, 422: llm.Invalid, 413: llm.TooLarge, 401: llm.Unauthorized, 402: llm.Upstream, 403: llm.Forbidden,
+	400: llm.Invalid, 422: llm.Invalid, 413: llm.TooLarge, 401: llm.Unauthorized, 402: llm.Unpaid, 403: llm.Forbidden,
 	404: llm.NotFound, 408: llm.Timeout, 429: llm.RateLimited, 503: llm.Overloaded, 504: llm.Timeout,
 }
 

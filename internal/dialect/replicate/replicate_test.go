@@ -159,7 +159,7 @@ func TestDecodeError(t *testing.T) {
 		says   string
 	}{
 		{422, `{"detail":"- input: prompt is required","status":422}`, llm.Invalid, "prompt is required"},
-		{402, `{"title":"Payment required","detail":"no credit"}`, llm.Upstream, "no credit"},
+		{402, `{"title":"Payment required","detail":"no credit"}`, llm.Unpaid, "no credit"},
 		{429, ``, llm.RateLimited, "429"}, {500, "<html>", llm.Upstream, "500"}, {401, `{"detail":1}`, llm.Unauthorized, "401"},
 	} {
 		if e := DecodeError(tc.status, []byte(tc.body)); e.Kind != tc.kind || !strings.Contains(e.Message, tc.says) || e.Status != tc.status {
