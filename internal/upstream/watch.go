@@ -46,18 +46,26 @@ func (w *watch) stop() {
 	w.timer.Stop()
 }
 
-// look ends the attempt if it is time, else it looks again when that may be so.
+// look ends the attempt if it is time, else it looks again when that may be so: a wait
+// that begins from now on lasts for a tick at least.
 func (w *watch) look() {
 	now, until := time.Since(w.begun), time.Duration(w.until.Load())
 	switch {
 	case w.stopped.Load():
+		return
 	case now >= w.end:
 		w.cancel(errTotal)
-	case until == 0: // a wait that begins now is not too long before the next look
-		w.timer.Reset(min(w.tick, w.end-now))
-	case now >= until:
+		return
+	case until != 0 && now >= until:
 		w.cancel(errSilent)
-	default:
-		w.timer.Reset(min(until, w.end) - now)
+		return
+	}
+	next := min(w.tick, w.end-now)
+	if until != 0 {
+		next = min(next, until-now)
+	}
+	w.timer.Reset(next)
+	if until = time.Duration(w.until.Load()); until != 0 && until-now < next { // hurry came meanwhile
+		w.timer.Reset(until - now)
 	}
 }
