@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -221,6 +222,20 @@ func TestNewGoogleTokens_RefusesWhatIsNoKey(t *testing.T) {
 	} {
 		if _, err := NewGoogleTokens([]byte(file), nil); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%.80s: %v", file, err)
+		}
+	}
+}
+
+func TestAt_KeepsWhatIsEscaped(t *testing.T) {
+	t.Parallel()
+	base := &url.URL{Scheme: "https", Host: "x.example", Path: "/v1", RawQuery: "a=b"}
+	for path, want := range map[string]string{
+		"/models/m:generateContent":        "https://x.example/v1/models/m:generateContent?a=b",
+		"/models/m%20a%2Fb:stream?alt=sse": "https://x.example/v1/models/m%20a%2Fb:stream?a=b&alt=sse",
+		"/models/%2E%2E/%3F":               "https://x.example/v1/models/%2E%2E/%3F?a=b",
+	} {
+		if got := at(base, path).String(); got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

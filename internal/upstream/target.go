@@ -71,10 +71,15 @@ func (t *Target) speak(client string, req *llm.Request) Spoken {
 	return t.Speaks[0]
 }
 
-// at is the address of a path, with its query if there is one, below a base.
+// at is the address of a path, escaped and with its query if there is one, below a
+// base.
 func at(base *url.URL, path string) *url.URL {
 	u := *base
 	path, query, _ := strings.Cut(path, "?")
+	if plain, err := url.PathUnescape(path); err == nil && (plain != path || u.RawPath != "") {
+		u.RawPath = u.EscapedPath() + path
+		path = plain
+	}
 	u.Path += path
 	switch {
 	case query == "":
@@ -147,12 +152,13 @@ func newRequest(ctx context.Context, t *Target, spoken Spoken, bridge *dialect.B
 	}
 	out.Body, _ = newBody(body)
 	out.GetBody = func() (readCloser, error) { return newBody(body) }
+	out = out.WithContext(ctx)
 	if e.Sign != nil {
 		if err := e.Sign(out, body); err != nil {
 			return nil, err
 		}
 	}
-	return out.WithContext(ctx), nil
+	return out, nil
 }
 
 func accepts(codec *dialect.Codec) []string {
