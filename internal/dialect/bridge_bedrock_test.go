@@ -15,15 +15,6 @@ import (
 
 const claudeOnAWS = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
-func codec(t *testing.T, name string) *Codec {
-	t.Helper()
-	c, ok := ByName(name)
-	if !ok {
-		t.Fatal("there is no dialect " + name)
-	}
-	return c
-}
-
 const weather = `{"model":"m","stream":STREAM,"stream_options":{"include_usage":true},"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"weather?"},{"role":"assistant","content":null,` +
 	`"reasoning_content":"Hm","reasoning_details":[{"type":"reasoning.text","text":"Hm","signature":"s+/=","format":"bedrock","index":0}],"tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{\"city\":\"Ulm\"}"}}]},` +
 	`{"role":"tool","tool_call_id":"t1","content":"rain"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"reasoning_effort":"low","seed":7}`
