@@ -185,7 +185,7 @@ func (w *writer) claude(p *llm.Prompt, out *request, f *modelFields) {
 
 // drop takes a field out; it is lost unless it said no more than the usual.
 func (w *writer) drop(v **float64, usual float64, f llm.Field) {
-	w.lost.If(*v != nil && **v != usual, f) //nolint:revive // the usual is exact
+	w.lost.If(*v != nil && **v != usual, f)
 	*v = nil
 }
 
