@@ -183,7 +183,11 @@ func (w *writer) tool(out []any, t *llm.Tool) []any {
 		spec.Schema.JSON = anyObject
 	}
 	if t.Strict != nil && *t.Strict {
-		spec.Strict = t.Strict
+		if w.holdsStrictly() {
+			spec.Strict = t.Strict
+		} else {
+			w.lost.Add(llm.FieldStrict)
+		}
 	}
 	out = append(out, &tool{Spec: spec})
 	if t.Cache != nil && w.maker == nova { // caches system and messages alone
@@ -194,6 +198,10 @@ func (w *writer) tool(out []any, t *llm.Tool) []any {
 }
 
 func (w *writer) choice(c *llm.ToolChoice) *toolChoice {
+	if forced := c.Mode == llm.ChoiceAny || c.Mode == llm.ChoiceOne; forced && w.maker == meta { // Llama refuses to be told
+		w.lost.Add(llm.FieldToolChoice)
+		return nil
+	}
 	switch c.Mode {
 	case llm.ChoiceAuto:
 		return &toolChoice{Auto: &struct{}{}}

@@ -106,8 +106,12 @@ func TestWrite(t *testing.T) {
 			`{"messages":[{"role":"user","content":[{"text":"w?"}]},{"role":"assistant","content":[{"text":"ok"},{"toolUse":{"toolUseId":"a","name":"f","input":{"x":1}}},{"toolUse":{"toolUseId":"b","name":"g","input":{}}}]},{"role":"user","content":[{"toolResult":{"toolUseId":"a","content":[{"text":"1"}]}},{"toolResult":{"toolUseId":"b","content":[{"json":{}}],"status":"error"}},{"text":"go on"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"d","inputSchema":{"json":{"type":"object"}},"strict":true}},{"cachePoint":{"type":"default"}},{"toolSpec":{"name":"g","inputSchema":{"json":{"type":"object","properties":{}}}}}],"toolChoice":{"tool":{"name":"f"}}}}`,
 			"tools",
 		},
+		"what Llama refuses": {
+			llama, llm.Prompt{Turns: hi, Tools: []llm.Tool{{Name: "f", Strict: new(true)}}, Choice: llm.ToolChoice{Mode: llm.ChoiceAny}},
+			msg + `,"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{}}}}}]}}`, "strict,tool_choice",
+		},
 		"some tool of those allowed": {
-			llama, llm.Prompt{Turns: hi, Tools: []llm.Tool{{Name: "f"}, {Name: "g"}}, Choice: llm.ToolChoice{Mode: llm.ChoiceAny, Allowed: []string{"g"}}},
+			novaLite, llm.Prompt{Turns: hi, Tools: []llm.Tool{{Name: "f"}, {Name: "g"}}, Choice: llm.ToolChoice{Mode: llm.ChoiceAny, Allowed: []string{"g"}}},
 			msg + `,"toolConfig":{"tools":[{"toolSpec":{"name":"g","inputSchema":{"json":{"type":"object","properties":{}}}}}],"toolChoice":{"any":{}}}}`, "",
 		},
 		"no tool may be called": {llama, llm.Prompt{Turns: hi, Tools: []llm.Tool{{Name: "f"}}, Choice: llm.ToolChoice{Mode: llm.ChoiceNone}}, msg + `}`, ""},
@@ -194,8 +198,10 @@ func TestWrite_Thought(t *testing.T) {
 		"an effort for those that decide": {
 			claude46, llm.Prompt{Turns: hi, Thinking: think("xhigh")}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"adaptive"}},"outputConfig":{"effort":"xhigh"}}`, "",
 		},
-		"adaptive, shown": {claude48, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingAdaptive, Show: new(true)}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"adaptive","display":"summarized"}}}`, ""},
-		"off":             {claude48, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOff}, Sampling: llm.Sampling{Temperature: new(.5)}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"disabled"}}}`, "temperature"},
+		"adaptive, shown":                {claude48, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingAdaptive, Show: new(true)}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"adaptive","display":"summarized"}}}`, ""},
+		"off":                            {claude48, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOff}, Sampling: llm.Sampling{Temperature: new(.5)}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"disabled"}}}`, "temperature"},
+		"off, of one that always thinks": {"anthropic.claude-fable-5-1", llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOff}}, msg + `}`, "thinking"},
+		"most of a budget":               {claude37, llm.Prompt{Turns: hi, Thinking: think("max")}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":31000}}}`, ""},
 		"a budget became a word": {
 			claude46, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOn, Budget: 8000}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"adaptive"}},"outputConfig":{"effort":"medium"}}`, "thinking",
 		},
@@ -235,7 +241,7 @@ func TestVersionOfClaude(t *testing.T) {
 	t.Parallel()
 	for model, want := range map[string]int{
 		claude37: 37, claude45: 45, claude46: 46, claude48: 48, "anthropic.claude-opus-4-20250514-v1:0": 40, "anthropic.claude-3-haiku-20240307-v1:0": 30,
-		"anthropic.claude-v2:1": 0, "global.anthropic.claude-opus-4-1-20250805-v1:0": 41, "anthropic.claude-opus-5": 50, llama: 0,
+		"anthropic.claude-v2:1": 0, "anthropic.claude-fable-5-1": 51, "anthropic.claude-mythos-preview": 47, "global.anthropic.claude-opus-4-1-20250805-v1:0": 41, "anthropic.claude-opus-5": 50, llama: 0,
 	} {
 		if got := versionOfClaude(model); got != want {
 			t.Errorf("%s: %d, want %d", model, got, want)
