@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func run(t *testing.T, b *Bridge, in []byte) (out string, complete bool, err err
 	decoder, frames := b.Stream(), b.Frames().New(bytes.NewReader(in), 0)
 	for {
 		raw, err := frames.Next()
-		if err == io.EOF && decoder.Complete() {
+		if errors.Is(err, io.EOF) && decoder.Complete() {
 			return out + string(decoder.End()), true, nil
 		}
 		if err != nil {
