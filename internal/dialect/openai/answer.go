@@ -144,6 +144,9 @@ func Usage(usage rawjson.Value) (money.Tokens, error) {
 		}
 	}
 	c.Cached = cmp.Or(c.Cached, cacheHits, cachedBeside)
+	if c.Prompt == 0 && c.Completion == 0 { // Voyage's embeddings have one count
+		c.Prompt = c.Total
+	}
 	return money.FromInclusive(c)
 }
 

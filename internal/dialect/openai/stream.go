@@ -169,6 +169,8 @@ func (d *StreamDecoder) readChoices(choices rawjson.Value, out *llm.Event) {
 				d.readText(v, llm.MarkContent, out)
 			case name.Is("finish_reason"):
 				reason = v
+			case name.Is("usage"): // Moonshot
+				d.count(v, out)
 			}
 		}
 		i, _ := index.Int()
@@ -219,21 +221,30 @@ func (d *StreamDecoder) readText(v rawjson.Value, mark llm.Mark, out *llm.Event)
 
 func (d *StreamDecoder) readUsage(doc *rawjson.Doc, out *llm.Event) {
 	usage, ok := doc.Get("usage")
-	if !ok || usage.Kind() != rawjson.Object {
+	if !ok || !d.count(usage, out) {
 		return
 	}
-	tokens, err := Usage(usage)
-	if err != nil {
-		return // contradictory counts are as good as none: the bill is estimated
-	}
-	out.Marks |= llm.MarkUsage
-	out.Usage = tokens
 	if choices, _ := doc.Get("choices"); choices.Empty() {
 		out.Marks |= llm.MarkUsageOnly
 		if !d.keepUsage {
 			out.Raw = nil
 		}
 	}
+}
+
+// count reads a usage object. Contradictory counts are as good as none: the bill is
+// estimated.
+func (d *StreamDecoder) count(usage rawjson.Value, out *llm.Event) bool {
+	if usage.Kind() != rawjson.Object {
+		return false
+	}
+	tokens, err := Usage(usage)
+	if err != nil {
+		return false
+	}
+	out.Marks |= llm.MarkUsage
+	out.Usage = tokens
+	return true
 }
 
 // choiceSet holds the indexes of open choices: a bit each for the usual few, and
