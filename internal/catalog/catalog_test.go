@@ -42,7 +42,7 @@ func TestLoad_EveryProviderIsComplete(t *testing.T) {
 				t.Errorf("%s: surface %q is not one of %v", p.ID, s, surfaces)
 			}
 		}
-		if p.Kind == catalog.Hosted && p.API.Auth != "none" && len(p.API.KeyEnv) == 0 {
+		if p.Kind == catalog.Hosted && p.API.Auth != "none" && p.API.KeyReference(nil) == "" {
 			t.Errorf("%s: a hosted provider names the variable of its key", p.ID)
 		}
 		if p.Kind == catalog.SelfHosted && p.API.BaseURL != "" {
@@ -67,7 +67,7 @@ func TestLoad_NamesThatUsersRelyOn(t *testing.T) {
 	c := load(t)
 	for id := range strings.FieldsSeq(`openai anthropic google azure aws together fireworks groq mistral deepseek
 		openrouter cohere x-ai vertex replicate vllm tgi trtllm triton ollama llamacpp sglang lmstudio local
-		modal runpod baseten beam openai-compatible`) {
+		modal runpod baseten beam openai-compatible jina voyageai`) {
 		if p, ok := c.Provider(id); !ok || p.ID != id {
 			t.Errorf("provider %s is missing", id)
 		}

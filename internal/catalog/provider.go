@@ -123,6 +123,9 @@ func (d *Does) Lacks(model string) (names []string) {
 type Prices struct {
 	// Match are further provider names that mean this one, for bills of others.
 	Match string `toml:"match"`
+	// Suffix stands behind the names of models, by which a router chooses the provider. It
+	// is no part of them in the price rows.
+	Suffix string `toml:"suffix"`
 	// From are providers whose rows are used for a model that has none here.
 	From []string `toml:"from"`
 	// Flavors maps the name of an API flavour to the file in flavors/ that reads it.

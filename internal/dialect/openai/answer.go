@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/fairlead/fairlead/internal/dialect/openaierr"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -28,6 +29,11 @@ func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 	if items.Kind() != rawjson.Array || items.Empty() {
 		if v, ok := doc.Get("error"); ok && v.Kind() != rawjson.Null {
 			return out, decodeStreamError(body)
+		}
+		if base, ok := doc.Get("base_resp"); ok {
+			if e := openaierr.DecodeBase(base); e != nil {
+				return out, e
+			}
 		}
 		return out, &llm.Error{Kind: llm.Upstream, Message: fmt.Sprintf("the upstream's answer has no %s", list)}
 	}

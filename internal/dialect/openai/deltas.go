@@ -164,11 +164,29 @@ func (d *deltas) delta(i int, b *choiceBlocks, delta rawjson.Value) {
 	}
 	d.words(i, b, llm.Reasoning, thought)
 	d.details(i, b, details)
-	d.words(i, b, llm.Text, content)
+	d.content(i, b, content)
 	d.words(i, b, llm.Refusal, refusal)
 	d.citations(i, b, notes)
 	for call := range calls.Items() {
 		d.call(i, b, call)
+	}
+}
+
+// content is text, or a list of text and thought as Mistral's reasoning models write it
+// (https://docs.mistral.ai/capabilities/reasoning).
+func (d *deltas) content(i int, b *choiceBlocks, v rawjson.Value) {
+	if v.Kind() != rawjson.Array {
+		d.words(i, b, llm.Text, v)
+		return
+	}
+	for item := range v.Items() {
+		text, _ := item.Get("text")
+		d.words(i, b, llm.Text, text)
+		thought, _ := item.Get("thinking")
+		for piece := range thought.Items() {
+			text, _ := piece.Get("text")
+			d.words(i, b, llm.Reasoning, text)
+		}
 	}
 }
 

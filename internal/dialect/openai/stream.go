@@ -209,6 +209,11 @@ func (d *StreamDecoder) readDelta(delta rawjson.Value, out *llm.Event) {
 // readText marks a text field. An empty one is what role chunks carry: it is not
 // yet an answer.
 func (d *StreamDecoder) readText(v rawjson.Value, mark llm.Mark, out *llm.Event) {
+	if v.Kind() == rawjson.Array && !v.Empty() { // Mistral's thought, and the text behind it
+		out.Marks |= mark
+		out.TextBytes += len(v.Raw())
+		return
+	}
 	if v.Kind() != rawjson.String {
 		return
 	}
