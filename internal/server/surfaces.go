@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead/internal/dialect"
@@ -53,6 +54,19 @@ func (s *Server) gemini(w http.ResponseWriter, r *http.Request) error {
 		codec: codecOf("gemini"), surface: method.asks, model: model, stream: method.stream,
 		array: method.stream && r.URL.Query().Get("alt") != "sse",
 	})
+}
+
+// Asks lists what clients of a dialect can ask for here, the most usual first.
+func Asks(dialect string) (asks []llm.Surface) {
+	for _, at := range surfaces {
+		if at.dialect == dialect && !slices.Contains(asks, at.asks) {
+			asks = append(asks, at.asks)
+		}
+	}
+	if dialect == "gemini" {
+		asks = append(asks, llm.Chat, llm.Embeddings, llm.CountTokens)
+	}
+	return asks
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
