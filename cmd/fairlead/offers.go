@@ -66,7 +66,7 @@ its abilities and the data classes that it may see, too.`,
 	r.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.ValidArgsFunction = one(completeNames(r, offered("target")))
-	cmd.AddCommand(abilitiesCommand(r))
+	cmd.AddCommand(abilitiesCommand(r), probeCommand(r))
 	return cmd
 }
 

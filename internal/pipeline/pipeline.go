@@ -163,8 +163,18 @@ func (h *Hall) accept(p *Passage) error {
 	}
 	req.ID, req.Time = p.ID, p.Start
 	p.Request = req
-	return readTags(&req.Tags, p.In.Header)
+	if err := readTags(&req.Tags, p.In.Header); err != nil {
+		return err
+	}
+	if p.probes() && !p.Caller.Admin {
+		return &llm.Error{Kind: llm.Forbidden, Param: "x-fairlead-probe", Message: "x-fairlead-probe is for keys with the scope admin"}
+	}
+	return nil
 }
+
+// probes reports whether a target is to be asked for what it is not known to do, to see
+// what it says.
+func (p *Passage) probes() bool { return p.In.Header[probeHeader] != nil }
 
 // openStream takes one of the places of streams, which record gives back.
 func (h *Hall) openStream(p *Passage) error {
@@ -185,6 +195,9 @@ func (h *Hall) decide(p *Passage) (err error) {
 	question, err := ask(p.Request, p.House.Keys[p.Caller.KeyID])
 	if err != nil {
 		return err
+	}
+	if p.probes() {
+		question.Needs = 0
 	}
 	p.Plan, err = p.House.Routes.Decide(question)
 	return err
