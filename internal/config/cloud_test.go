@@ -36,7 +36,7 @@ func TestTarget_SaysWhatAnAddressLooksLike(t *testing.T) {
 		`provider: vertex, model: m, key: k`:                        `such as base_url: "https://REGION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/REGION/publishers/google"`,
 		`provider: azure, model: m, key: k`:                         `such as base_url: "https://RESOURCE.openai.azure.com/openai/v1"`,
 		`provider: runpod, model: m, key: k`:                        `such as base_url: "https://api.runpod.ai/v2/ENDPOINT/openai/v1"`,
-		`provider: banana, model: m, key: k`:                        `Banana closed on 31 March 2024 and answers no one: deploy the model at modal, runpod, baseten or beam instead`,
+		`provider: banana, model: m, key: k`:                        `Banana closed in 2024 and answers no one: deploy the model at modal, runpod, baseten or beam instead`,
 		`provider: Banana, base_url: "https://x.example", model: m`: `Banana closed`,
 	} {
 		_, err := config.Parse(path, []byte("targets: { a: { "+yaml+" } }"), allDialects(t, nil))

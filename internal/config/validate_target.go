@@ -51,7 +51,7 @@ func (c *checker) target(t *Target) {
 // closed are providers that were once there.
 var closed = map[string]string{"banana": closedBanana, "banana.dev": closedBanana}
 
-const closedBanana = "Banana closed on 31 March 2024 and answers no one: deploy the model at modal, runpod, baseten or beam instead, or name another server as openai-compatible (docs/providers.md has an example)"
+const closedBanana = "Banana closed in 2024 and answers no one: deploy the model at modal, runpod, baseten or beam instead, or name another server as openai-compatible (docs/providers.md has an example)"
 
 func nearProvider(name string, from Providers) string {
 	var ids, names []string
