@@ -23,7 +23,7 @@ func (c *client) offers(ctx context.Context, kind string) ([]server.Offer, error
 	if err := c.get(ctx, "/api/offers", &list); err != nil {
 		return nil, err
 	}
-	var out []server.Offer
+	out := []server.Offer{} // a script reads [] where there is none
 	for _, o := range list.Data {
 		if o.Kind == kind {
 			out = append(out, o)
@@ -65,6 +65,7 @@ its abilities and the data classes that it may see, too.`,
 	}
 	r.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.ValidArgsFunction = one(completeNames(r, offered("target")))
 	return cmd
 }
 

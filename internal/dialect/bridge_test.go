@@ -58,7 +58,7 @@ func TestBridge_WritesWhatItRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, string(b.Body)); diff != "" || b.Path != "/chat/completions" {
+			if diff := cmp.Diff(tc.want, string(b.Body.Join())); diff != "" || b.Path != "/chat/completions" {
 				t.Errorf("%s (-want +got):\n%s", b.Path, diff)
 			}
 			if got := strings.Join(b.Lost, ","); got != tc.lost {

@@ -12,9 +12,8 @@ import (
 	"io"
 	"slices"
 
-	"github.com/fairlead/fairlead/internal/dialect/gemini"
-	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
@@ -54,8 +53,9 @@ type Codec struct {
 	// says otherwise. Names are canonical.
 	Header map[string]string
 	// Encode gives the bytes for an upstream of the client's own dialect, and the
-	// fields of the client that they cannot carry.
-	Encode func(*llm.Request, llm.Options) (body []byte, lost []string, err error)
+	// fields of the client that they cannot carry. A body in one piece is
+	// rawjson.Segments{b}.
+	Encode func(*llm.Request, llm.Options) (body rawjson.Segments, lost []string, err error)
 	// Write gives the bytes for an upstream of what a client of another dialect asked;
 	// stream says whether events are wanted.
 	Write func(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.Losses, err error)
@@ -88,6 +88,17 @@ var Events = Framing{
 	New:       func(r io.Reader, maxEvent int) Frames { return sse.NewReader(r, maxEvent) },
 }
 
+// Lines are newline-delimited JSON.
+var Lines = Framing{
+	MediaType: "application/x-ndjson",
+	New:       func(r io.Reader, maxEvent int) Frames { return sse.NewLines(r, maxEvent) },
+}
+
+// Ender is a Decoder of a dialect whose streams have no stop reason. Ended tells it that
+// the body ended as a body should, which is all that such a stream has to show for being
+// complete, and gives the event that the client is due then: none where it has no marks.
+type Ender interface{ Ended() llm.Event }
+
 // Decoder turns an upstream's events into llm events.
 type Decoder interface {
 	// Next reads one event. The error is an *llm.Error.
@@ -114,46 +125,6 @@ type Writer interface {
 	Fail(dst []byte, e *llm.Error) []byte
 	// Lost is what the dialect could not show of the answer so far.
 	Lost() llm.Losses
-}
-
-// table is every dialect. The first is the one that clients are taken to speak
-// where nothing says otherwise.
-var table = []Codec{
-	{
-		Name:        openai.Name,
-		Decode:      openai.Decode,
-		Read:        openai.Read,
-		WriteAnswer: openai.WriteAnswer,
-		Writer:      func(r *llm.Request) Writer { return openai.NewWriter(r) },
-		AppendError: openai.AppendError,
-		StreamType:  "text/event-stream; charset=utf-8",
-		Forwards:    []string{"Openai-Beta"},
-		Names:       openai.Names,
-		Path:        openai.Path,
-		Encode:      openai.Encode,
-		Write:       openai.Write,
-		Answer:      openai.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
-		DecodeError: openai.DecodeError,
-		Frames:      Events,
-	},
-	{
-		Name:        gemini.Name,
-		Decode:      gemini.Decode,
-		Read:        gemini.Read,
-		WriteAnswer: gemini.WriteAnswer,
-		Writer:      func(r *llm.Request) Writer { return gemini.NewWriter(r) },
-		AppendError: gemini.AppendError,
-		StreamType:  "text/event-stream; charset=utf-8",
-		Names:       gemini.Names,
-		Path:        gemini.Path,
-		Encode:      gemini.Encode,
-		Write:       gemini.Write,
-		Answer:      gemini.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return gemini.NewStream(r, o) },
-		DecodeError: gemini.DecodeError,
-		Frames:      Events,
-	},
 }
 
 // ByName finds the codec of a dialect.

@@ -52,6 +52,13 @@ type Request struct {
 	// Array says that the client takes a stream as one JSON array (Gemini without
 	// alt=sse), and not as events.
 	Array bool
+
+	// Bound says that the request names or carries what only the account knows that
+	// answered before: answers, conversations and items that it stored, thought that it
+	// encrypted. Such a request goes back to that account; Continues is the id of the
+	// answer that it goes on from, where it says so.
+	Bound     bool
+	Continues string
 }
 
 // Incoming is a request as it comes in, for a codec to decode.
@@ -73,6 +80,12 @@ type Options struct {
 	AskUsage bool
 	// ToolsByGrammar is for upstreams that know JSON-schema grammars but no tools.
 	ToolsByGrammar bool
+	// NoThinking is for models that cannot think and refuse to be asked: what a client of
+	// another dialect says of it is left out, and lost.
+	NoThinking bool
+	// Takes are fields beyond the dialect's publisher's own that the endpoint is known to
+	// take, such as top_k of vLLM's chat. Strict servers refuse what they do not know.
+	Takes []string
 	// MaxTokens is what a dialect that demands a bound on the output is told when the
 	// client set none; 0 is the codec's own default.
 	MaxTokens int64
