@@ -24,12 +24,11 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		for _, model := range []string{"m", "t"} {
-			pieces, _, err := Encode(req, llm.Options{Model: model})
+			sent, _, err := Encode(req, llm.Options{Model: model})
 			if err != nil {
 				t.Fatal(err)
 			}
-			sent := pieces.Join()
-			if _, err := rawjson.Check(sent, rawjson.Limits{Depth: rawjson.MaxDepth}); err != nil {
+			if _, err := rawjson.Check(sent.Join(), rawjson.Limits{Depth: rawjson.MaxDepth}); err != nil {
 				t.Fatalf("%v in %s", err, sent)
 			}
 		}
