@@ -107,11 +107,10 @@ func TestEncode_LeavesTheClientsBytesAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			req := decode(t, tc.surface, tc.in)
-			pieces, lost, err := Encode(req, llm.Options{Model: "t"})
+			body, lost, err := Encode(req, llm.Options{Model: "t"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			body := pieces.Join()
 			want := tc.want
 			if want == "" {
 				want = tc.in
