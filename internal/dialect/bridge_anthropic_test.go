@@ -24,7 +24,7 @@ func bridgeOf(t *testing.T, client, target, model, body string) *Bridge {
 		t.Fatal(err)
 	}
 	req.ID, req.Time = "01J", time.Unix(1700000000, 0)
-	b, err := NewBridge(c, codec(t, target), req, llm.Options{Model: model, AskUsage: true})
+	b, err := NewBridge(c, codec(t, target), req, llm.Options{Model: model, AskUsage: true, Takes: []string{"top_k"}})
 	if err != nil {
 		t.Fatal(err)
 	}
