@@ -39,7 +39,7 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 	if stream && opt.AskUsage {
 		out.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
-	body, err = json.Marshal(&out)
+	body, err = json.Marshal(&out, json.Deterministic(true)) // caches know a prompt by its bytes
 	return body, w.lost, err
 }
 
@@ -246,19 +246,17 @@ func writeChoice(p *llm.Prompt) jsontext.Value {
 	c := &p.Choice
 	switch {
 	case c.Mode == llm.ChoiceOne:
-		raw, _ := json.Marshal(map[string]any{"type": "function", "function": map[string]string{"name": c.Name}}) //nolint:errchkjson // made of strings
-		return raw
+		return encoded(namedFunction(c.Name))
 	case len(c.Allowed) > 0:
-		tools := make([]any, len(c.Allowed))
-		for i, name := range c.Allowed {
-			tools[i] = map[string]any{"type": "function", "function": map[string]string{"name": name}}
-		}
-		mode := "auto"
+		var out allowedTools
+		out.Type, out.Allowed.Mode = "allowed_tools", "auto"
 		if c.Mode == llm.ChoiceAny {
-			mode = "required"
+			out.Allowed.Mode = "required"
 		}
-		raw, _ := json.Marshal(map[string]any{"type": "allowed_tools", "allowed_tools": map[string]any{"mode": mode, "tools": tools}}) //nolint:errchkjson // made of strings
-		return raw
+		for _, name := range c.Allowed {
+			out.Allowed.Tools = append(out.Allowed.Tools, namedFunction(name))
+		}
+		return encoded(&out)
 	}
 	for word, mode := range choiceWords {
 		if mode == c.Mode {
@@ -266,6 +264,32 @@ func writeChoice(p *llm.Prompt) jsontext.Value {
 		}
 	}
 	return nil
+}
+
+// functionName names a tool.
+type functionName struct {
+	Type     string `json:"type"`
+	Function struct {
+		Name string `json:"name"`
+	} `json:"function"`
+}
+
+func namedFunction(name string) (f functionName) {
+	f.Type, f.Function.Name = "function", name
+	return f
+}
+
+type allowedTools struct {
+	Type    string `json:"type"`
+	Allowed struct {
+		Mode  string         `json:"mode"`
+		Tools []functionName `json:"tools"`
+	} `json:"allowed_tools"`
+}
+
+func encoded(v any) jsontext.Value {
+	raw, _ := json.Marshal(v) //nolint:errchkjson // made of strings
+	return raw
 }
 
 func writeFormat(f llm.Format) *chatFormat {
@@ -285,7 +309,8 @@ func writeFormat(f llm.Format) *chatFormat {
 func (w *promptWriter) effort(t llm.Thinking) string {
 	switch {
 	case t.Mode == llm.ThinkingOff:
-		return "" // to say "none" is an error for models that cannot think
+		w.lost.Add(llm.FieldThinking) // to say "none" is an error for models that cannot think
+		return ""
 	case t.Effort == "max":
 		return "xhigh"
 	case t.Effort != "":
