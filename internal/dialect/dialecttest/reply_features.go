@@ -1,0 +1,102 @@
+package dialecttest
+
+import (
+	"strings"
+
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/money"
+)
+
+// ReplyFeature is something that an answer may say.
+type ReplyFeature struct {
+	Name string
+	// Make is the answer as an upstream of the given dialect would give it.
+	Make func(target string) *llm.Answer
+}
+
+// ReplyFeatures are what answers may say, in the order of the table.
+var ReplyFeatures = []ReplyFeature{
+	{"text", says(text("Hello there."))},
+	{"unicode", says(text("naïve “日本” 👩‍👩‍👧 \u2028 <b> & \\ \"q\"\n\ttab"))},
+	{"empty text", says()},
+	{"1 MB of text", says(text(strings.Repeat("sixteen letters ", 1<<16)))},
+	{"tool call", stops(llm.StopTools, call("call_a", "get_weather", `{"city":"Oslo"}`))},
+	{"parallel tool calls", stops(llm.StopTools, text("Let me look."), call("call_a", "get_weather", `{"city":"Oslo"}`), call("call_b", "get_time", `{"zone":"CET"}`))},
+	{"tool call without arguments", stops(llm.StopTools, call("call_a", "now", ""))},
+	{"thought", says(thought("Hm.", "", ""), text("Hello."))},
+	{"thought signed", func(target string) *llm.Answer {
+		return says(thought("Hm.", target, "U2lnbmVkIQ=="), text("Hello."))(target)
+	}},
+	{"thought redacted", func(target string) *llm.Answer {
+		return says(llm.Part{Kind: llm.Reasoning, Redacted: "UmVkYWN0ZWQ=", Signer: target}, text("Hello."))(target)
+	}},
+	{"tool call signed", func(target string) *llm.Answer {
+		p := call("call_a", "get_weather", `{"city":"Oslo"}`)
+		p.Signature, p.Signer = "U2lnbmVkIQ==", target
+		return stops(llm.StopTools, p)(target)
+	}},
+	{"refusal", stops(llm.StopRefusal, llm.Part{Kind: llm.Refusal, Text: "I will not."})},
+	{"citation of the web", says(cited("Grass is green.", llm.Citation{Kind: "web", URL: "https://example.com/grass", Title: "Grass", Document: -1, Of: "answer", End: 15}))},
+	{"citation of a document", says(cited("Grass is green.", llm.Citation{Kind: "document", Quote: "The grass is green.", Title: "Plants", Document: 0, Of: "document", Start: 0, End: 19}))},
+	{"logprobs", logprobs},
+	{"two choices", twoChoices},
+	{"usage: cached input", uses(money.Tokens{Input: 100, CacheRead: 900, Output: 20})},
+	{"usage: cache written", uses(money.Tokens{Input: 100, CacheWrite5m: 300, Output: 20})},
+	{"usage: cache written for an hour", uses(money.Tokens{Input: 100, CacheWrite1h: 300, Output: 20})},
+	{"usage: reasoning", uses(money.Tokens{Input: 100, Output: 20, Reasoning: 64})},
+	{"usage: audio", uses(money.Tokens{Input: 100, AudioInput: 50, Output: 20, AudioOutput: 30})},
+	{"stop: end", says(text("Done."))},
+	{"stop: sequence", func(string) *llm.Answer {
+		return answer(llm.Choice{Parts: []llm.Part{text("Done")}, Stop: llm.Stop{Reason: llm.StopSequence, Sequence: "END"}})
+	}},
+	{"stop: length", stops(llm.StopLength, text("Do"))},
+	{"stop: filter", stops(llm.StopFilter, text("Do"))},
+	{"stop: refusal", stops(llm.StopRefusal, text("No."))},
+	{"stop: pause", stops(llm.StopPause, text("Wait."))},
+}
+
+func text(s string) llm.Part { return llm.Part{Kind: llm.Text, Text: s} }
+
+func thought(s, signer, signature string) llm.Part {
+	return llm.Part{Kind: llm.Reasoning, Text: s, Signer: signer, Signature: signature}
+}
+
+func call(id, name, arguments string) llm.Part {
+	return llm.Part{Kind: llm.ToolCall, Call: &llm.Call{ID: id, Name: name, Arguments: arguments}}
+}
+
+func cited(s string, c llm.Citation) llm.Part {
+	return llm.Part{Kind: llm.Text, Text: s, Citations: []llm.Citation{c}}
+}
+
+func says(parts ...llm.Part) func(string) *llm.Answer { return stops(llm.StopEnd, parts...) }
+
+func stops(reason llm.StopReason, parts ...llm.Part) func(string) *llm.Answer {
+	return func(string) *llm.Answer {
+		return answer(llm.Choice{Parts: append([]llm.Part(nil), parts...), Stop: llm.Stop{Reason: reason}})
+	}
+}
+
+func uses(t money.Tokens) func(string) *llm.Answer {
+	return func(string) *llm.Answer {
+		a := says(text("Hello."))("")
+		a.Usage = t
+		return a
+	}
+}
+
+func answer(choices ...llm.Choice) *llm.Answer {
+	return &llm.Answer{ID: "answer-1", Model: "target-model", Choices: choices, Usage: money.Tokens{Input: 12, Output: 7}, Counted: true}
+}
+
+func logprobs(string) *llm.Answer {
+	return answer(llm.Choice{
+		Parts: []llm.Part{text("Hi")}, Stop: llm.Stop{Reason: llm.StopEnd},
+		Logprobs: []byte(`{"content":[{"token":"Hi","logprob":-0.5,"bytes":[72,105],"top_logprobs":[{"token":"Hi","logprob":-0.5,"bytes":[72,105]}]}],"refusal":null}`),
+	})
+}
+
+func twoChoices(string) *llm.Answer {
+	end := llm.Stop{Reason: llm.StopEnd}
+	return answer(llm.Choice{Parts: []llm.Part{text("Heads.")}, Stop: end}, llm.Choice{Parts: []llm.Part{text("Tails.")}, Stop: end})
+}
