@@ -2,6 +2,7 @@ package dialecttest
 
 import (
 	"embed"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,11 +58,11 @@ var AskFeatures = []AskFeature{
 	{"thinking adaptive", []string{"thinking=adaptive"}},
 	{"thinking off", []string{"thinking=off"}},
 	{"thoughts shown", nil},
-	{"thought signed by the target", []string{"signature of assistant={{target}}:U2lnbmVkIQ=="}},
+	{"thought signed by the target", []string{"signature of assistant={{target}}:{{proof}}"}},
 	{"thought redacted by the target", []string{"redacted of assistant={{target}}:UmVkYWN0ZWQ="}},
 	{"thought of the client's dialect", nil},
 	{"thought without a signature", []string{"thought of assistant=Hm."}},
-	{"call signed by the target", []string{"signature of assistant={{target}}:U2lnbmVkIQ=="}},
+	{"call signed by the target", []string{"signature of assistant={{target}}:{{proof}}"}},
 	{"refusal in a turn", []string{"refusal of assistant=I will not."}},
 	{"citation in a turn", nil},
 	{"cache", []string{"cache of system=5m"}},
@@ -95,6 +96,38 @@ var (
 	redactors   = []string{"anthropic", "bedrock"}
 	callSigners = []string{"gemini"}
 )
+
+// proof is a signature as its dialect has it: what it looks like, and for Responses the
+// item that it belongs to.
+func proof(target string) string {
+	if target == "openai-responses" {
+		return "rs_1:U2lnbmVkIQ=="
+	}
+	return "U2lnbmVkIQ=="
+}
+
+// carried is the proof of a target, or its redacted thought, as a client of another
+// dialect got it with the answer.
+func carried(client, target string, redacted bool) string {
+	text, signer := proof(target), target
+	switch {
+	case redacted && client == target:
+		return "UmVkYWN0ZWQ="
+	case client == target:
+		return "U2lnbmVkIQ=="
+	case redacted && client == "gemini":
+		text = "redacted:UmVkYWN0ZWQ="
+	case redacted && client == "openai-responses":
+		text, signer = "UmVkYWN0ZWQ=", target+"/redacted"
+	case redacted:
+		text = "UmVkYWN0ZWQ="
+	}
+	text = llm.CarrySignature(client, signer, text)
+	if client == "gemini" { // whose SDKs take signatures for base64
+		text = base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	return text
+}
 
 // applies reports whether a feature means anything for a target.
 func (f AskFeature) applies(target string) bool {
@@ -137,13 +170,8 @@ func Body(client, feature, target string) (body []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	mine := target
-	if target == client {
-		mine = client
-	}
-	carried := llm.CarrySignature(client, mine, "U2lnbmVkIQ==")
-	redacted := llm.CarrySignature(client, mine, "UmVkYWN0ZWQ=")
-	fields = strings.NewReplacer("{{target}}", mine, "{{signature}}", carried, "{{redacted}}", redacted).Replace(fields)
+	fields = strings.NewReplacer("{{target}}", target, "{{proof}}", proof(target),
+		"{{signature}}", carried(client, target, false), "{{redacted}}", carried(client, target, true)).Replace(fields)
 	if feature == "text" {
 		return []byte(fields), true
 	}
@@ -204,8 +232,16 @@ func Request(c *dialect.Codec, body []byte, stream bool) (*llm.Request, error) {
 	return req, nil
 }
 
-// Options are what every target of the kit is given.
-func Options() llm.Options { return llm.Options{Model: "target-model", AskUsage: true} }
+// models are those that targets are asked for: what a target takes depends on it.
+var models = map[string]string{
+	"openai-chat": "gpt-5.1", "openai-responses": "gpt-5.1", "anthropic": "claude-sonnet-4-6", "gemini": "gemini-3-pro-preview",
+	"ollama": "gpt-oss:20b", "bedrock": "anthropic.claude-sonnet-4-6-v1:0",
+}
+
+// Options are what a target of the kit is given.
+func Options(target *dialect.Codec) llm.Options {
+	return llm.Options{Model: models[target.Name], AskUsage: true}
+}
 
 // Ask carries a request that shows a feature from a client to a target, and says what
 // became of it. ok is false where there is nothing to say.
@@ -219,7 +255,7 @@ func Ask(client, target *dialect.Codec, feature AskFeature) (v Verdict, ok bool)
 		v.problem("the client's own codec refuses it: " + err.Error())
 		return v, true
 	}
-	b, err := dialect.NewBridge(client, target, req, Options())
+	b, err := dialect.NewBridge(client, target, req, Options(target))
 	if err != nil {
 		v.problem("the bridge refuses it: " + err.Error())
 		return v, true
@@ -228,7 +264,7 @@ func Ask(client, target *dialect.Codec, feature AskFeature) (v Verdict, ok bool)
 		v.problem("what is sent is broken JSON: " + err.Error())
 	}
 	for range 4 {
-		if again, err := dialect.NewBridge(client, target, req, Options()); err != nil || string(again.Body) != string(b.Body) {
+		if again, err := dialect.NewBridge(client, target, req, Options(target)); err != nil || string(again.Body) != string(b.Body) {
 			v.problem("written twice it differs, so no cache knows it again: " + string(again.Body))
 			break
 		}
@@ -252,7 +288,7 @@ func Ask(client, target *dialect.Codec, feature AskFeature) (v Verdict, ok bool)
 	v = judge(said, arrived, b.Lost, prompt.Unread, client.Names)
 	v.Problems = append(problems, v.Problems...)
 	for _, want := range feature.Says {
-		want = strings.ReplaceAll(want, "{{target}}", target.Name)
+		want = strings.NewReplacer("{{target}}", target.Name, "{{proof}}", proof(target.Name)).Replace(want)
 		if !slices.ContainsFunc(said, func(f Fact) bool { return f.String() == want }) {
 			v.problem("the client's own codec does not read: " + want + "; it reads " + fmt.Sprint(said))
 		}
@@ -265,7 +301,7 @@ func (v *Verdict) passed(req *llm.Request, b *dialect.Bridge) {
 	doc, _ := rawjson.Check(req.Body, rawjson.Limits{}) // Decode has checked it
 	edit := doc.Edit()
 	if _, there := doc.Get("model"); there {
-		edit.Set([]byte(`"target-model"`), "model")
+		edit.Set([]byte(`"`+models[req.Dialect]+`"`), "model")
 	}
 	want, _ := edit.Apply() // the field is there
 	if string(want) != string(b.Body) {
@@ -278,10 +314,10 @@ func (v *Verdict) passed(req *llm.Request, b *dialect.Bridge) {
 
 // sentFacts reads what was sent as the target would.
 func sentFacts(target *dialect.Codec, body []byte) ([]Fact, error) {
-	if target.Read == nil {
-		return converseFacts(target.Name, body)
+	if read, ok := targetReaders[target.Name]; ok {
+		return read(body)
 	}
-	req, err := target.Decode(llm.Incoming{Surface: llm.Chat, Body: body, Model: "target-model"})
+	req, err := target.Decode(llm.Incoming{Surface: llm.Chat, Body: body, Model: models[target.Name]})
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func NewCall(client, target *dialect.Codec, feature string, stream bool) (*Call,
 	if err != nil {
 		return nil, err
 	}
-	b, err := dialect.NewBridge(client, target, req, Options())
+	b, err := dialect.NewBridge(client, target, req, Options(target))
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func read(target *dialect.Codec, body []byte, stream bool) (*llm.Answer, error) 
 }
 
 func readFor(req *llm.Request, c *dialect.Codec, body []byte) (*llm.Answer, error) {
-	opt := Options()
+	opt := Options(c)
 	opt.Translate = true
 	ev, err := c.Answer(req, opt, body)
 	if err != nil {
@@ -173,8 +173,8 @@ func ownRequest(target *dialect.Codec, stream bool) (*llm.Request, error) {
 	if body, ok := Body(target.Name, "text", target.Name); ok {
 		return Request(target, body, stream)
 	}
-	body, _, err := target.Write(&llm.Prompt{Surface: llm.Chat, Turns: []llm.Turn{{Role: llm.User, Parts: []llm.Part{text("Hello.")}}}}, stream, Options())
-	return &llm.Request{Surface: llm.Chat, Dialect: target.Name, Body: body, ID: "01JCONFORM", Model: "target-model", Stream: stream, StreamUsage: true}, err
+	body, _, err := target.Write(&llm.Prompt{Surface: llm.Chat, Turns: []llm.Turn{{Role: llm.User, Parts: []llm.Part{text("Hello.")}}}}, stream, Options(target))
+	return &llm.Request{Surface: llm.Chat, Dialect: target.Name, Body: body, ID: "01JCONFORM", Model: models[target.Name], Stream: stream, StreamUsage: true}, err
 }
 
 // Plain is a feature as a plain answer of an upstream.

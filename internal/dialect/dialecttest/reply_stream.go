@@ -105,7 +105,7 @@ func (o Outflow) fail(d dialect.Decoder, e *llm.Error) Outflow {
 // ReadStream reads a stream as a client of the dialect does. The error is that of the
 // stream's error event, or of bytes that the client cannot read.
 func ReadStream(req *llm.Request, c *dialect.Codec, events io.Reader) (a *llm.Answer, complete bool, err error) {
-	opt := Options()
+	opt := Options(c)
 	opt.Translate = true
 	decoder := c.Stream(req, opt)
 	framing := c.Frames
