@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
@@ -25,6 +26,24 @@ func Grammar(name string, events []byte) []string {
 		c.wrong("the framing is broken: %v", err)
 	}
 	g(c, frames)
+	return c.problems
+}
+
+// Sound checks only that every event of a stream can be parsed.
+func Sound(events []byte) []string {
+	frames, err := split(events)
+	c := &checker{}
+	if err != nil {
+		c.wrong("the framing is broken: %v", err)
+	}
+	for i, f := range frames {
+		if f.data == "[DONE]" {
+			continue
+		}
+		if _, err := rawjson.Check([]byte(f.data), rawjson.Limits{}); err != nil {
+			c.wrong("event %d: %v in %.200s", i, err, f.data)
+		}
+	}
 	return c.problems
 }
 

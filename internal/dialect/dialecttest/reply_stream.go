@@ -44,7 +44,7 @@ func pieces(a *llm.Answer, size int) (out []llm.Delta) {
 	for _, d := range a.Deltas() {
 		for d.Kind == llm.DeltaPiece && len(d.Text) > size {
 			n := size
-			for !utf8.RuneStart(d.Text[n]) {
+			for n < len(d.Text) && !utf8.RuneStart(d.Text[n]) {
 				n++
 			}
 			piece := d
@@ -68,11 +68,7 @@ type Outflow struct {
 // a stream that ends without its stop reason is cut, and the client hears of it.
 func (c *Call) Pump(events io.Reader) (out Outflow) {
 	decoder := c.Bridge.Stream()
-	framing := c.Bridge.Frames()
-	if framing.New == nil {
-		framing = dialect.Events
-	}
-	frames := framing.New(events, 0)
+	frames := framesOf(c.Target, events)
 	for {
 		raw, err := frames.Next()
 		if err != nil {
@@ -96,6 +92,14 @@ func (c *Call) Pump(events io.Reader) (out Outflow) {
 	}
 }
 
+func framesOf(c *dialect.Codec, events io.Reader) dialect.Frames {
+	framing := c.Frames
+	if framing.New == nil {
+		framing = dialect.Events
+	}
+	return framing.New(events, 0)
+}
+
 func (o Outflow) fail(d dialect.Decoder, e *llm.Error) Outflow {
 	o.Failed = e
 	o.Bytes = append(o.Bytes, d.Fail(e)...)
@@ -108,11 +112,7 @@ func ReadStream(req *llm.Request, c *dialect.Codec, events io.Reader) (a *llm.An
 	opt := Options(c)
 	opt.Translate = true
 	decoder := c.Stream(req, opt)
-	framing := c.Frames
-	if framing.New == nil {
-		framing = dialect.Events
-	}
-	frames := framing.New(events, 0)
+	frames := framesOf(c, events)
 	var all llm.Collect
 	for {
 		raw, err := frames.Next()
