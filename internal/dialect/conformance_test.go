@@ -3,6 +3,7 @@ package dialect_test
 import (
 	"flag"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/fairlead/fairlead/internal/dialect"
@@ -26,29 +27,30 @@ func eachPair(t *testing.T, test func(t *testing.T, client, target *dialect.Code
 	}
 }
 
+// results are every feature over every pair, found once.
+var results = sync.OnceValue(func() (out []dialecttest.Result) {
+	for _, client := range dialecttest.Clients() {
+		for _, target := range dialecttest.Targets() {
+			out = append(append(out, dialecttest.RunAsks(client, target)...), dialecttest.RunReplies(client, target)...)
+		}
+	}
+	return out
+})
+
 func TestConformance_LosesNothingInSilence(t *testing.T) {
 	t.Parallel()
-	eachPair(t, func(t *testing.T, client, target *dialect.Codec) {
-		t.Helper()
-		for _, r := range append(dialecttest.RunAsks(client, target), dialecttest.RunReplies(client, target)...) {
-			for _, p := range r.Problems {
-				t.Errorf("%s: %s", r.Feature, p)
-			}
+	for _, r := range results() {
+		for _, p := range r.Problems {
+			t.Errorf("%s to %s: %s: %s", r.Client, r.Target, r.Feature, p)
 		}
-	})
+	}
 }
 
 func TestConformance_TableIsFresh(t *testing.T) {
 	t.Parallel()
-	var results []dialecttest.Result
-	for _, client := range dialecttest.Clients() {
-		for _, target := range dialecttest.Targets() {
-			results = append(append(results, dialecttest.RunAsks(client, target)...), dialecttest.RunReplies(client, target)...)
-		}
-	}
-	got := dialecttest.Markdown(results)
+	got := dialecttest.Markdown(results())
 	if *update {
-		if err := os.WriteFile(tableFile, []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(tableFile, []byte(got), 0o644); err != nil { //nolint:gosec // a document
 			t.Fatal(err)
 		}
 		return

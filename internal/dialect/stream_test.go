@@ -40,12 +40,17 @@ func TestConformance_CutStreamIsNeverComplete(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		call := newCall(t, client, target)
+		var last []byte
 		for n := range len(events) {
-			call := newCall(t, client, target)
 			out := call.Pump(bytes.NewReader(events[:n]))
 			if out.Complete && n < stop && events[n] != '\n' { // a line is whole without its end
 				t.Fatalf("cut at byte %d of %d it is complete, though the stop reason ends at %d", n, len(events), stop)
 			}
+			if bytes.Equal(out.Bytes, last) {
+				continue // as one byte before
+			}
+			last = out.Bytes
 			answer, complete, err := dialecttest.ReadStream(call.Request, client, bytes.NewReader(out.Bytes))
 			switch {
 			case out.Complete && (err != nil || !complete):

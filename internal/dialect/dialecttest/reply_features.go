@@ -1,6 +1,7 @@
 package dialecttest
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/fairlead/fairlead/internal/llm"
@@ -12,47 +13,53 @@ type ReplyFeature struct {
 	Name string
 	// Make is the answer as an upstream of the given dialect would give it.
 	Make func(target string) *llm.Answer
+	// Piece is how many bytes of text an event of its stream has, 0 for a few.
+	Piece int
 }
+
+const fewBytes = 5
+
+func (f *ReplyFeature) pieceSize() int { return cmp.Or(f.Piece, fewBytes) }
 
 // ReplyFeatures are what answers may say, in the order of the table.
 var ReplyFeatures = []ReplyFeature{
-	{"text", says(text("Hello there."))},
-	{"unicode", says(text("naïve “日本” 👩‍👩‍👧 \u2028 <b> & \\ \"q\"\n\ttab"))},
-	{"empty text", says()},
-	{"1 MB of text", says(text(strings.Repeat("sixteen letters ", 1<<16)))},
-	{"tool call", stops(llm.StopTools, call("call_a", "get_weather", `{"city":"Oslo"}`))},
-	{"parallel tool calls", stops(llm.StopTools, text("Let me look."), call("call_a", "get_weather", `{"city":"Oslo"}`), call("call_b", "get_time", `{"zone":"CET"}`))},
-	{"tool call without arguments", stops(llm.StopTools, call("call_a", "now", ""))},
-	{"thought", says(thought("Hm.", "", ""), text("Hello."))},
-	{"thought signed", func(target string) *llm.Answer {
+	{Name: "text", Make: says(text("Hello there."))},
+	{Name: "unicode", Make: says(text("naïve “日本” 👩‍👩‍👧 \u2028 <b> & \\ \"q\"\n\ttab"))},
+	{Name: "empty text", Make: says()},
+	{Name: "1 MB of text", Make: says(text(strings.Repeat("sixteen letters ", 1<<16))), Piece: 1 << 20},
+	{Name: "tool call", Make: stops(llm.StopTools, call("call_a", "get_weather", `{"city":"Oslo"}`))},
+	{Name: "parallel tool calls", Make: stops(llm.StopTools, text("Let me look."), call("call_a", "get_weather", `{"city":"Oslo"}`), call("call_b", "get_time", `{"zone":"CET"}`))},
+	{Name: "tool call without arguments", Make: stops(llm.StopTools, call("call_a", "now", ""))},
+	{Name: "thought", Make: says(thought("Hm.", "", ""), text("Hello."))},
+	{Name: "thought signed", Make: func(target string) *llm.Answer {
 		return says(thought("Hm.", target, "U2lnbmVkIQ=="), text("Hello."))(target)
 	}},
-	{"thought redacted", func(target string) *llm.Answer {
+	{Name: "thought redacted", Make: func(target string) *llm.Answer {
 		return says(llm.Part{Kind: llm.Reasoning, Redacted: "UmVkYWN0ZWQ=", Signer: target}, text("Hello."))(target)
 	}},
-	{"tool call signed", func(target string) *llm.Answer {
+	{Name: "tool call signed", Make: func(target string) *llm.Answer {
 		p := call("call_a", "get_weather", `{"city":"Oslo"}`)
 		p.Signature, p.Signer = "U2lnbmVkIQ==", target
 		return stops(llm.StopTools, p)(target)
 	}},
-	{"refusal", stops(llm.StopRefusal, llm.Part{Kind: llm.Refusal, Text: "I will not."})},
-	{"citation of the web", says(cited("Grass is green.", llm.Citation{Kind: "web", URL: "https://example.com/grass", Title: "Grass", Document: -1, Of: "answer", End: 15}))},
-	{"citation of a document", says(cited("Grass is green.", llm.Citation{Kind: "document", Quote: "The grass is green.", Title: "Plants", Document: 0, Of: "document", Start: 0, End: 19}))},
-	{"logprobs", logprobs},
-	{"two choices", twoChoices},
-	{"usage: cached input", uses(money.Tokens{Input: 100, CacheRead: 900, Output: 20})},
-	{"usage: cache written", uses(money.Tokens{Input: 100, CacheWrite5m: 300, Output: 20})},
-	{"usage: cache written for an hour", uses(money.Tokens{Input: 100, CacheWrite1h: 300, Output: 20})},
-	{"usage: reasoning", uses(money.Tokens{Input: 100, Output: 20, Reasoning: 64})},
-	{"usage: audio", uses(money.Tokens{Input: 100, AudioInput: 50, Output: 20, AudioOutput: 30})},
-	{"stop: end", says(text("Done."))},
-	{"stop: sequence", func(string) *llm.Answer {
+	{Name: "refusal", Make: stops(llm.StopRefusal, llm.Part{Kind: llm.Refusal, Text: "I will not."})},
+	{Name: "citation of the web", Make: says(cited("Grass is green.", llm.Citation{Kind: "web", URL: "https://example.com/grass", Title: "Grass", Document: -1, Of: "answer", End: 15}))},
+	{Name: "citation of a document", Make: says(cited("Grass is green.", llm.Citation{Kind: "document", Quote: "The grass is green.", Title: "Plants", Document: 0, Of: "document", Start: 0, End: 19}))},
+	{Name: "logprobs", Make: logprobs},
+	{Name: "two choices", Make: twoChoices},
+	{Name: "usage: cached input", Make: uses(money.Tokens{Input: 100, CacheRead: 900, Output: 20})},
+	{Name: "usage: cache written", Make: uses(money.Tokens{Input: 100, CacheWrite5m: 300, Output: 20})},
+	{Name: "usage: cache written for an hour", Make: uses(money.Tokens{Input: 100, CacheWrite1h: 300, Output: 20})},
+	{Name: "usage: reasoning", Make: uses(money.Tokens{Input: 100, Output: 20, Reasoning: 64})},
+	{Name: "usage: audio", Make: uses(money.Tokens{Input: 100, AudioInput: 50, Output: 20, AudioOutput: 30})},
+	{Name: "stop: end", Make: says(text("Done."))},
+	{Name: "stop: sequence", Make: func(string) *llm.Answer {
 		return answer(llm.Choice{Parts: []llm.Part{text("Done")}, Stop: llm.Stop{Reason: llm.StopSequence, Sequence: "END"}})
 	}},
-	{"stop: length", stops(llm.StopLength, text("Do"))},
-	{"stop: filter", stops(llm.StopFilter, text("Do"))},
-	{"stop: refusal", stops(llm.StopRefusal, text("No."))},
-	{"stop: pause", stops(llm.StopPause, text("Wait."))},
+	{Name: "stop: length", Make: stops(llm.StopLength, text("Do"))},
+	{Name: "stop: filter", Make: stops(llm.StopFilter, text("Do"))},
+	{Name: "stop: refusal", Make: stops(llm.StopRefusal, text("No."))},
+	{Name: "stop: pause", Make: stops(llm.StopPause, text("Wait."))},
 }
 
 func text(s string) llm.Part { return llm.Part{Kind: llm.Text, Text: s} }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/fairlead/fairlead/internal/dialect"
@@ -18,11 +17,7 @@ func Streamed(target *dialect.Codec, feature ReplyFeature) (events []byte, ok bo
 	if !isClient(target) {
 		return streamFile(target.Name, feature.Name)
 	}
-	size := 5
-	if strings.HasPrefix(feature.Name, "1 MB") {
-		size = 1 << 20 // one event
-	}
-	events, lost, err := Write(target, pieces(feature.Make(target.Name), size))
+	events, lost, err := Write(target, pieces(feature.Make(target.Name), feature.pieceSize()))
 	return events, err == nil && len(lost) == 0
 }
 

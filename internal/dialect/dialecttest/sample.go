@@ -18,7 +18,7 @@ func sample(target string) *llm.Answer {
 
 // SampleStream is the sample as the events of an upstream.
 func SampleStream(target *dialect.Codec) ([]byte, error) {
-	feature := ReplyFeature{Name: "sample", Make: sample}
+	feature := ReplyFeature{Name: "sample", Make: sample, Piece: 16}
 	events, ok := Streamed(target, feature)
 	if !ok {
 		return nil, fmt.Errorf("%s cannot stream the sample", target.Name)
