@@ -11,6 +11,7 @@ package dialect
 import (
 	"io"
 
+	"github.com/fairlead/fairlead/internal/dialect/anthropic"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -129,6 +130,24 @@ var table = []Codec{
 		Answer:      openai.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
 		DecodeError: openai.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        anthropic.Name,
+		Decode:      anthropic.Decode,
+		Read:        anthropic.Read,
+		WriteAnswer: anthropic.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return anthropic.NewWriter(r) },
+		AppendError: anthropic.AppendError,
+		StreamType:  "text/event-stream; charset=utf-8",
+		Names:       anthropic.Names,
+		Path:        anthropic.Path,
+		Header:      map[string]string{anthropic.VersionHeader: anthropic.Version},
+		Encode:      anthropic.Encode,
+		Write:       anthropic.Write,
+		Answer:      anthropic.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return anthropic.NewStream(r, o) },
+		DecodeError: anthropic.DecodeError,
 		Frames:      Events,
 	},
 }
