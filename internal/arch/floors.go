@@ -52,12 +52,14 @@ var Floors = []Package{
 	{1, "internal/action", Room, "what a transaction, message or call would do, decoded"},
 
 	{2, "internal/sse", Room, "read and write event streams"},
+	{2, "internal/dialect/openaierr", Room, "the error body that OpenAI's dialects share"},
 	{2, "internal/schema", Room, "JSON Schema check, local repair, provider subsets"},
 	{2, "internal/rules", Room, "the CEL environment that route, tool policy and guard share"},
 	{2, "internal/evm", Room, "Ethereum bytes ⇄ action"},
 	{2, "internal/solana", Room, "Solana bytes ⇄ action"},
 
 	{3, "internal/dialect/openai", Room, "OpenAI's wire: bytes ⇄ llm values"},
+	{3, "internal/dialect/responses", Room, "the wire of OpenAI's Responses: bytes ⇄ llm values"},
 	{3, "internal/dialect/anthropic", Room, "Anthropic's wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/gemini", Room, "Gemini's wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/ollama", Room, "Ollama's wire: bytes ⇄ llm values"},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairlead/fairlead/internal/dialect/anthropic"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
+	"github.com/fairlead/fairlead/internal/dialect/responses"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
 )
@@ -148,6 +149,23 @@ var table = []Codec{
 		Answer:      anthropic.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return anthropic.NewStream(r, o) },
 		DecodeError: anthropic.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        responses.Name,
+		Decode:      responses.Decode,
+		Read:        responses.Read,
+		WriteAnswer: responses.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return responses.NewWriter(r) },
+		AppendError: responses.AppendError,
+		StreamType:  "text/event-stream; charset=utf-8",
+		Names:       responses.Names,
+		Path:        responses.Path,
+		Encode:      responses.Encode,
+		Write:       responses.Write,
+		Answer:      responses.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return responses.NewStream(r, o) },
+		DecodeError: responses.DecodeError,
 		Frames:      Events,
 	},
 }

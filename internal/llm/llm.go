@@ -52,6 +52,13 @@ type Request struct {
 	// Array says that the client takes a stream as one JSON array (Gemini without
 	// alt=sse), and not as events.
 	Array bool
+
+	// Bound says that the request names or carries what only the account knows that
+	// answered before: answers, conversations and items that it stored, thought that it
+	// encrypted. Such a request goes back to that account; Continues is the id of the
+	// answer that it goes on from, where it says so.
+	Bound     bool
+	Continues string
 }
 
 // Incoming is a request as it comes in, for a codec to decode.

@@ -1,0 +1,268 @@
+package responses
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
+)
+
+// Decode checks a client's body and reads from it what the house needs. The body is
+// kept, not copied: the caller must not change it afterwards. Errors are *llm.Error of
+// kind Invalid that name the field.
+func Decode(in llm.Incoming) (*llm.Request, error) {
+	doc, err := rawjson.Check(in.Body, in.Limits)
+	if err != nil {
+		return nil, badJSON(err)
+	}
+	if doc.Root().Kind() != rawjson.Object {
+		return nil, invalid("", "the body must be a JSON object")
+	}
+	// Usage comes in the last event, whoever asks for it.
+	req := &llm.Request{Surface: in.Surface, Dialect: Name, Body: in.Body, Doc: doc, Needs: in.Surface.Needed(), StreamUsage: true}
+	for _, step := range [...]func(*llm.Request) error{checkKinds, readModel, readCommon, readState, readItems, readTools, readFormat, readMetadata} {
+		if err := step(req); err != nil {
+			return nil, err
+		}
+	}
+	return req, nil
+}
+
+func badJSON(err error) error {
+	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_json", Err: err}
+	switch {
+	case errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, rawjson.ErrDepth):
+		e.Message = "the body was refused: " + err.Error()
+	default:
+		e.Message = "the body is not valid JSON: " + err.Error()
+	}
+	return e
+}
+
+func invalid(param, message string) error {
+	return &llm.Error{Kind: llm.Invalid, Param: param, Message: message}
+}
+
+func checkKinds(req *llm.Request) error {
+	for name, value := range req.Doc.Fields() {
+		want, ok := fieldKinds[name]
+		if !ok || value.Kind() == rawjson.Null || slices.Contains(want, value.Kind()) {
+			continue
+		}
+		return &llm.Error{Kind: llm.Invalid, Param: name, Code: "invalid_type",
+			Message: fmt.Sprintf("%s must be %s, got %s", name, want, value.Kind())}
+	}
+	return nil
+}
+
+func (k kinds) String() string {
+	names := make([]string, len(k))
+	for i, kind := range k {
+		names[i] = kind.String()
+	}
+	return strings.Join(names, " or ")
+}
+
+func readModel(req *llm.Request) error {
+	v, _ := req.Doc.Get("model")
+	req.Model, _ = v.Str()
+	switch {
+	case req.Model == "":
+		return &llm.Error{Kind: llm.Invalid, Param: "model", Code: "missing_required_parameter",
+			Message: "model is missing; GET /v1/models lists what can be asked for"}
+	case len(req.Model) > 256:
+		return invalid("model", "model must be at most 256 bytes long")
+	}
+	return nil
+}
+
+func readCommon(req *llm.Request) error {
+	stream, _ := req.Doc.Get("stream")
+	if req.Stream, _ = stream.Bool(); req.Stream {
+		req.Needs |= llm.CanStream
+	}
+	if v, _ := req.Doc.Get("max_output_tokens"); v.Kind() == rawjson.Number {
+		n, isInt := v.Int()
+		if !isInt || n < 0 {
+			return invalid("max_output_tokens", "max_output_tokens must be a whole number, 0 or more")
+		}
+		req.MaxTokens = n
+	}
+	top, _ := req.Doc.Get("top_logprobs")
+	if n, _ := top.Int(); n > 0 {
+		req.Needs |= llm.CanLogprobs
+	}
+	include, _ := req.Doc.Get("include")
+	for v := range include.Items() {
+		if v.Is(includeLogprobs) {
+			req.Needs |= llm.CanLogprobs
+		}
+	}
+	return nil
+}
+
+// stateful are the fields that name what an account stored. One of them can stand for
+// the input.
+var stateful = [...]string{"previous_response_id", "conversation", "prompt"}
+
+// readState notes what binds the request to an account, and demands that something is
+// asked.
+func readState(req *llm.Request) error {
+	for _, name := range stateful {
+		v, ok := req.Doc.Get(name)
+		if !ok || v.Kind() == rawjson.Null {
+			continue
+		}
+		req.Bound = true
+		if name == "previous_response_id" {
+			req.Continues, _ = v.Str()
+		}
+	}
+	input, ok := req.Doc.Get("input")
+	if missing := !ok || input.Kind() == rawjson.Null; missing && !req.Bound {
+		return &llm.Error{Kind: llm.Invalid, Param: "input", Code: "missing_required_parameter", Message: "input is missing"}
+	}
+	return nil
+}
+
+func readItems(req *llm.Request) error {
+	input, _ := req.Doc.Get("input")
+	i := 0
+	for it := range input.Items() {
+		if err := readItem(req, it, i); err != nil {
+			return err
+		}
+		i++
+	}
+	return nil
+}
+
+// readItem looks at one item. Items of a type that is not known travel on unseen.
+func readItem(req *llm.Request, it rawjson.Value, i int) error {
+	at := func(field string) string { return fmt.Sprintf("input[%d]%s", i, field) }
+	if it.Kind() != rawjson.Object {
+		return invalid(at(""), at("")+" must be an object, got "+it.Kind().String())
+	}
+	var kind, role, content, output, id, sealed rawjson.Value
+	for name, v := range it.Members() { // one pass: an item may be a book
+		switch {
+		case name.Is("type"):
+			kind = v
+		case name.Is("role"):
+			role = v
+		case name.Is("content"):
+			content = v
+		case name.Is("output"):
+			output = v
+		case name.Is("id"):
+			id = v
+		case name.Is("encrypted_content"):
+			sealed = v
+		}
+	}
+	word, _ := kind.Str()
+	switch {
+	case word == "" && role.Kind() == rawjson.String, word == typeMessage:
+		if role.Kind() != rawjson.String {
+			return invalid(at(".role"), at(".role")+` must be a string such as "user"`)
+		}
+		return readContent(req, content, at(".content"))
+	case word == "" && id.Kind() == rawjson.String, word == typeReference:
+		req.Bound = true
+	case word == "":
+		return invalid(at(".type"), at("")+` must have a type such as "message"`)
+	case sealed.Kind() == rawjson.String, word == typeReasoning && id.Kind() == rawjson.String:
+		req.Bound = req.Bound || !isCarried(sealed)
+	case word == typeResult && output.Kind() == rawjson.Array:
+		return readContent(req, output, at(".output"))
+	}
+	return nil
+}
+
+// readContent looks at a string or at parts.
+func readContent(req *llm.Request, content rawjson.Value, at string) error {
+	switch content.Kind() {
+	case rawjson.String, rawjson.Null, rawjson.Invalid:
+		return nil
+	case rawjson.Array:
+	default:
+		return invalid(at, at+" must be a string or an array of parts, got "+content.Kind().String())
+	}
+	for p := range content.Items() {
+		kind, _ := p.Get("type")
+		switch name, _ := kind.Str(); name {
+		case "":
+			return invalid(at, at+`: every part needs a type such as "input_text"`)
+		case typeImage:
+			req.Needs |= llm.CanVision
+		case typeAudio:
+			req.Needs |= llm.CanAudio
+		}
+	}
+	return nil
+}
+
+func readTools(req *llm.Request) error {
+	tools, _ := req.Doc.Get("tools")
+	n := 0
+	for tool := range tools.Items() {
+		if kind, _ := tool.Get("type"); kind.Kind() != rawjson.String {
+			at := fmt.Sprintf("tools[%d].type", n)
+			return invalid(at, at+` must be a string such as "function"`)
+		}
+		n++
+	}
+	if choice, _ := req.Doc.Get("tool_choice"); n > 0 && !choice.Is("none") {
+		req.Needs |= llm.CanTools
+	}
+	return nil
+}
+
+func readFormat(req *llm.Request) error {
+	text, _ := req.Doc.Get("text")
+	format, ok := text.Get("format")
+	if !ok || format.Kind() == rawjson.Null {
+		return nil
+	}
+	kind, _ := format.Get("type")
+	switch name, isStr := kind.Str(); {
+	case !isStr:
+		return invalid("text.format.type", "text.format.type must be a string")
+	case name == "json_schema":
+		if schema, _ := format.Get("schema"); schema.Kind() != rawjson.Object {
+			return invalid("text.format.schema", "text.format.schema must be a JSON Schema object")
+		}
+		req.Needs |= llm.CanSchema
+	case name == "json_object":
+		req.Needs |= llm.CanJSON
+	}
+	return nil
+}
+
+const metadataPrefix = "fairlead_"
+
+// readMetadata takes the tags that a client put into the metadata object, for SDKs
+// where a header is hard to reach.
+func readMetadata(req *llm.Request) error {
+	metadata, _ := req.Doc.Get("metadata")
+	for name, value := range metadata.Fields() {
+		tag, ours := strings.CutPrefix(name, metadataPrefix)
+		if !ours {
+			continue
+		}
+		text, isStr := value.Str()
+		if !isStr {
+			return invalid("metadata."+name, "metadata."+name+" must be a string")
+		}
+		if err := req.Tags.Set(strings.ReplaceAll(tag, "_", "-"), text); err != nil {
+			e := llm.AsError(err)
+			e.Message = "metadata." + name + ": " + e.Message
+			e.Param = "metadata." + name
+			return e
+		}
+	}
+	return nil
+}
