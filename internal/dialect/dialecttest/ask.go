@@ -328,5 +328,12 @@ func sentFacts(target *dialect.Codec, body []byte) ([]Fact, error) {
 	if len(prompt.Unread) > 0 {
 		return nil, fmt.Errorf("it has fields that the dialect does not know: %v", prompt.Unread)
 	}
-	return PromptFacts(prompt), nil
+	facts := PromptFacts(prompt)
+	if slices.Contains(quiet, target.Name) && !slices.ContainsFunc(facts, func(f Fact) bool { return f.Key == "thinking" || f.Key == "effort" || f.Key == "budget" }) {
+		facts = append(facts, Fact{Key: "thinking", Value: "off"})
+	}
+	return facts, nil
 }
+
+// quiet are the targets whose model, of those above, thinks only when it is told to.
+var quiet = []string{"anthropic"}

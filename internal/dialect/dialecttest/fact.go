@@ -90,6 +90,9 @@ func judge(said, arrived []Fact, lost, unread []string, names map[llm.Field]stri
 	}
 	for _, f := range said {
 		outcome := arrives(f, arrived)
+		if outcome == Silent && narrowed(f, said, arrived) {
+			outcome = Changed
+		}
 		if outcome == Kept {
 			continue
 		}
@@ -114,6 +117,26 @@ func judge(said, arrived []Fact, lost, unread []string, names map[llm.Field]stri
 	}
 	v.Lost = lost
 	return v
+}
+
+// narrowed says that a tool is left out because it must not be called, which means the
+// same as to offer it and forbid it.
+func narrowed(f Fact, said, arrived []Fact) bool {
+	allowed := ""
+	for _, g := range said {
+		if g.Key == "allowed tools" {
+			allowed = " " + g.Value + " "
+		}
+	}
+	switch {
+	case allowed == "":
+		return false
+	case f.Key == "tool" || f.Key == "schema":
+		return !strings.Contains(allowed, " "+f.Place+" ")
+	case f.Key == "allowed tools":
+		return !slices.ContainsFunc(arrived, func(g Fact) bool { return g.Key == "tool" && !strings.Contains(allowed, " "+g.Place+" ") })
+	}
+	return false
 }
 
 func nameOf(f llm.Field, names map[llm.Field]string) string {

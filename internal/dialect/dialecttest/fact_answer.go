@@ -112,6 +112,8 @@ func meansTheSameOfAnswers(said, arrived Fact) bool {
 				return true
 			}
 		}
+	case "stop sequence": // the text ends before it
+		return arrived.Key == "stop" && arrived.Place == said.Place
 	case "cache read", "cache write 5m", "cache write 1h", "audio input":
 		return arrived.Key == "all input" // a class without a name is within the total, which is compared itself
 	case "reasoning", "audio output":

@@ -306,6 +306,8 @@ func stands(f Fact) bool {
 	switch f.Key {
 	case "image detail":
 		return f.Value == "auto"
+	case "thinking":
+		return f.Value == "adaptive" // what models do that are not told
 	case "tier":
 		return f.Value == "auto" || f.Value == "default"
 	}

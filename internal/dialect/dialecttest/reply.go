@@ -179,6 +179,9 @@ func ownRequest(target *dialect.Codec, stream bool) (*llm.Request, error) {
 
 // Plain is a feature as a plain answer of an upstream.
 func Plain(target *dialect.Codec, feature ReplyFeature) (body []byte, ok bool) {
+	if !feature.applies(target.Name) {
+		return nil, false
+	}
 	if !isClient(target) {
 		return replyFile(target.Name, feature.Name)
 	}
@@ -188,6 +191,14 @@ func Plain(target *dialect.Codec, feature ReplyFeature) (body []byte, ok bool) {
 	}
 	body, lost := target.WriteAnswer(req, feature.Make(target.Name))
 	return body, len(lost) == 0 && shows(target, feature, body)
+}
+
+// applies reports whether a target can say such a thing at all.
+func (f *ReplyFeature) applies(target string) bool {
+	return AskFeature{Name: map[string]string{
+		"thought signed": "thought signed by the target", "thought signed and not shown": "thought signed by the target",
+		"thought redacted": "thought redacted by the target", "tool call signed": "call signed by the target",
+	}[f.Name]}.applies(target)
 }
 
 // shows reports whether an answer that the target's own codec wrote says what the

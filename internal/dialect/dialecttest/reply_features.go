@@ -34,6 +34,9 @@ var ReplyFeatures = []ReplyFeature{
 	{Name: "thought signed", Make: func(target string) *llm.Answer {
 		return says(thought("Hm.", target, "U2lnbmVkIQ=="), text("Hello."))(target)
 	}},
+	{Name: "thought signed and not shown", Make: func(target string) *llm.Answer {
+		return says(thought("", target, "U2lnbmVkIQ=="), text("Hello."))(target)
+	}},
 	{Name: "thought redacted", Make: func(target string) *llm.Answer {
 		return says(llm.Part{Kind: llm.Reasoning, Redacted: "UmVkYWN0ZWQ=", Signer: target}, text("Hello."))(target)
 	}},

@@ -147,7 +147,7 @@ func (w *promptWriter) content(parts []llm.Part) jsontext.Value {
 	if len(parts) == 0 {
 		return nil
 	}
-	if p := &parts[0]; len(parts) == 1 && p.Kind == llm.Text && p.Cache == nil {
+	if p := &parts[0]; len(parts) == 1 && p.Kind == llm.Text && p.Cache == nil && len(p.Citations) == 0 {
 		raw, _ := json.Marshal(p.Text) //nolint:errchkjson // a string always can be
 		return raw
 	}
@@ -202,6 +202,7 @@ func (w *promptWriter) reachable(m *llm.Media) bool {
 
 func (w *promptWriter) document(m *llm.Media) (chatPart, bool) {
 	w.lost.If(m.Cite, llm.FieldCitations)
+	w.lost.If(m.Context != "", llm.FieldDocument)
 	switch {
 	case m.FileID != "" && m.FileOf == Name:
 		return chatPart{Type: "file", File: &chatFile{FileID: m.FileID, Filename: m.Name}}, true
@@ -307,6 +308,7 @@ func writeFormat(f llm.Format) *chatFormat {
 }
 
 func (w *promptWriter) effort(t llm.Thinking) string {
+	w.lost.If(t.Show != nil || t.Summary != "", llm.FieldThinking) // upstreams show thought as they see fit
 	switch {
 	case t.Mode == llm.ThinkingOff:
 		w.lost.Add(llm.FieldThinking) // to say "none" is an error for models that cannot think
