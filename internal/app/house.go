@@ -52,7 +52,7 @@ func (b *builder) house(cfg *config.Config) (*pipeline.House, error) {
 		h.Routes.Targets[t.Name] = b.choice(t, price)
 	}
 	for _, m := range cfg.Models {
-		h.Routes.Models[m.Name] = route.Model{Name: m.Name, Plan: m.Plan}
+		h.Routes.Models[m.Name] = route.Model{Name: m.Name, Plan: m.Plan, RejectLoss: m.Rejects()}
 	}
 	return h, nil
 }
@@ -110,6 +110,14 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 		return nil, err
 	}
 	out.Speaks = []upstream.Spoken{{Codec: codec, Base: base}}
+	for _, also := range t.Also {
+		codec, _ := dialect.ByName(also.Dialect) // those without a codec were left out
+		base, err := url.Parse(also.BaseURL)
+		if err != nil {
+			return nil, err
+		}
+		out.Speaks = append(out.Speaks, upstream.Spoken{Codec: codec, Base: base})
+	}
 	out.Endpoint = upstream.Endpoint{Header: http.Header{}}
 	out.Transport = b.pool(t.Timeouts.Connect)
 	return out, credentials(out.Endpoint.Header, t, provider)

@@ -129,6 +129,9 @@ func FromRequest(r *http.Request) string {
 			return strings.TrimSpace(v[0])
 		}
 	}
+	if r.URL.RawQuery != "" { // as Gemini's clients may send it
+		return strings.TrimSpace(r.URL.Query().Get("key"))
+	}
 	return ""
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -250,6 +251,8 @@ func TestFromRequest(t *testing.T) {
 		headers []string // name, value, …
 		want    string
 	}{
+		"gemini's query":      {[]string{"?", "alt=sse&key=abc"}, "abc"},
+		"header before query": {[]string{"?", "key=two", "x-goog-api-key", "one"}, "one"},
 		"bearer":              {[]string{"Authorization", "Bearer abc"}, "abc"},
 		"case and spaces":     {[]string{"authorization", "bEARER  abc "}, "abc"},
 		"anthropic":           {[]string{"x-api-key", "abc"}, "abc"},
@@ -260,8 +263,12 @@ func TestFromRequest(t *testing.T) {
 		"empty bearer":        {[]string{"Authorization", "Bearer "}, ""},
 		"nothing":             {nil, ""},
 	} {
-		r := &http.Request{Header: http.Header{}}
+		r := &http.Request{Header: http.Header{}, URL: &url.URL{}}
 		for i := 0; i < len(test.headers); i += 2 {
+			if test.headers[i] == "?" {
+				r.URL.RawQuery = test.headers[i+1]
+				continue
+			}
 			r.Header.Set(test.headers[i], test.headers[i+1])
 		}
 		if got := FromRequest(r); got != test.want {

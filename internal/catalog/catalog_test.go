@@ -113,7 +113,7 @@ func TestHomeURL(t *testing.T) {
 		{"azure", "", ""},
 	} {
 		p, _ := c.Provider(tt.provider)
-		if got := p.API.HomeURL(tt.base); got != tt.want {
+		if got := p.API.HomeURL(tt.base, p.API.Dialect); got != tt.want {
 			t.Errorf("%s with base %q: %q, want %q", tt.provider, tt.base, got, tt.want)
 		}
 	}

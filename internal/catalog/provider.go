@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,8 +53,12 @@ type API struct {
 	BaseURL string `toml:"base_url"`
 	// BasePath is put behind the base URL (Ollama and TGI are named bare: "/v1").
 	BasePath string `toml:"base_path"`
+	// Also are the other dialects that it speaks, with what stands behind the base URL
+	// for each in place of BasePath. A client's own dialect is preferred among all.
+	Also map[string]string `toml:"also"`
 	// Auth is the form of the key: "bearer", "x-api-key", "api-key",
-	// "x-goog-api-key", "aws-sigv4", "google-adc", or "none" where a key is optional and
+	// "x-goog-api-key", "aws-sigv4" (ACCESS:SECRET or ACCESS:SECRET:SESSION),
+	// "google-adc" (a service account's JSON), or "none" where a key is optional and
 	// then sent as a bearer.
 	Auth string `toml:"auth"`
 	// KeyEnv are environment variables that usually hold the key, the best first.
@@ -86,17 +91,34 @@ type Prices struct {
 	match Match
 }
 
-// HomeURL is BaseURL with BasePath behind it. base replaces the default when it is
-// not empty; a base that already ends in the path is left as it is.
-func (a API) HomeURL(base string) string {
+// HomeURL is where a dialect is answered: BaseURL with the dialect's path behind it,
+// which is BasePath for the usual one and for those that Also does not name. base
+// replaces the default when it is not empty; a path that it has already is not added
+// twice.
+func (a API) HomeURL(base, dialect string) string {
 	if base == "" {
 		base = a.BaseURL
 	}
 	base = strings.TrimRight(base, "/")
-	if base == "" || strings.HasSuffix(base, a.BasePath) {
-		return base
+	if base == "" {
+		return ""
 	}
-	return base + a.BasePath
+	path, also := a.Also[dialect]
+	if !also || dialect == a.Dialect {
+		path = a.BasePath
+	}
+	for _, known := range append(slices.Sorted(maps.Values(a.Also)), a.BasePath) {
+		if known != "" && strings.HasSuffix(base, known) {
+			return strings.TrimSuffix(base, known) + path
+		}
+	}
+	return base + path
+}
+
+// Dialects are all that it speaks, the usual one first.
+func (a API) Dialects() []string {
+	others := slices.Sorted(maps.Keys(a.Also))
+	return append([]string{a.Dialect}, slices.DeleteFunc(others, func(d string) bool { return d == a.Dialect })...)
 }
 
 func parseProvider(file string, text []byte) (*Provider, error) {

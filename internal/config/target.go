@@ -30,7 +30,14 @@ type Target struct {
 	GPU       *GPU      `yaml:"gpu" doc:"The rented or owned GPUs behind it: its cost is then counted by time."`
 	Timeouts  Timeouts  `yaml:"timeouts" doc:"How long one attempt may take. Without it, by the kind of provider."`
 	Retry     Retry     `yaml:"retry" doc:"How often it is tried before the next target of a plan."`
+
+	// Also are the further dialects of the provider and their addresses, where the file
+	// names no dialect.
+	Also []Address
 }
+
+// Address is where a dialect is answered.
+type Address struct{ Dialect, BaseURL string }
 
 // Loopback reports whether the target runs on this machine.
 func (t *Target) Loopback() bool {
@@ -136,4 +143,9 @@ const defaultAttempts = 2
 type Model struct {
 	Name string   `yaml:",key" pattern:"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$"`
 	Plan []string `yaml:"plan" required:"list the targets that may answer, such as plan: [cheap, strong]" doc:"Targets by name, in the order in which they are tried."`
+	// OnLoss is what happens where a target's dialect cannot carry all of a request.
+	OnLoss string `yaml:"on_loss" enum:"report,reject" doc:"What to do where a target's dialect cannot carry all that the client sent: report it in x-fairlead-loss and the record, or reject the target and try the next. report without it."`
 }
+
+// Rejects reports whether targets that would lose something are left out.
+func (m *Model) Rejects() bool { return m.OnLoss == "reject" }

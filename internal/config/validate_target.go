@@ -15,7 +15,7 @@ import (
 )
 
 // knownDialects are those that product and catalog name; not all have a codec yet.
-var knownDialects = []string{"openai-chat", "openai-responses", "anthropic", "gemini", "ollama", "tgi", "bedrock", "cohere"}
+var knownDialects = []string{"openai-chat", "openai-responses", "anthropic", "gemini", "ollama", "tgi", "triton", "bedrock", "cohere", "replicate"}
 
 // target checks one target and fills in what follows from its provider.
 func (c *checker) target(t *Target) {
@@ -134,7 +134,9 @@ func (c *checker) address(t *Target, p *catalog.Provider, at []string) {
 	case given && !c.wellFormed(t.BaseURL, path):
 		return
 	}
-	t.BaseURL = p.API.HomeURL(t.BaseURL)
+	base := t.BaseURL
+	t.BaseURL = p.API.HomeURL(base, t.Dialect)
+	c.also(t, p, base, path)
 	if given {
 		c.version(t, path)
 		return
@@ -145,6 +147,19 @@ func (c *checker) address(t *Target, p *catalog.Provider, at []string) {
 			hint = "such as key: \"${" + p.API.KeyEnv[0] + "}\""
 		}
 		c.keyProblem(fmt.Sprintf("key is missing: %s answers no one without it, %s", p.ID, hint), at...)
+	}
+}
+
+// also adds the provider's other dialects, unless the file says which to speak.
+func (c *checker) also(t *Target, p *catalog.Provider, base string, path []string) {
+	if c.places.Has(append(path[:len(path)-1:len(path)-1], "dialect")...) {
+		return
+	}
+	t.Also = nil
+	for _, dialect := range p.API.Dialects()[1:] {
+		if slices.Contains(c.from.Dialects, dialect) {
+			t.Also = append(t.Also, Address{dialect, p.API.HomeURL(base, dialect)})
+		}
 	}
 }
 

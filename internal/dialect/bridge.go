@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -95,6 +96,21 @@ func (b *Bridge) lose(fields llm.Losses) {
 	}
 }
 
+// Headers are the client's headers that the target is given; those that it cannot be
+// given are lost.
+func (b *Bridge) Headers(client map[string][]string, yield func(name string, values []string)) {
+	for _, name := range b.client.Forwards {
+		values := client[name]
+		switch {
+		case values == nil:
+		case b.client == b.target:
+			yield(name, values)
+		case b.target.Header[name] == "" && b.client.Header[name] == "": // a version that each dialect has for itself
+			b.Lost = append(b.Lost, strings.ToLower(name))
+		}
+	}
+}
+
 // Answer reads a plain answer of the target, as the client will see it.
 func (b *Bridge) Answer(body []byte) (llm.Event, error) {
 	ev, err := b.target.Answer(b.sent, b.opt, body)
@@ -113,8 +129,11 @@ func (b *Bridge) AsStream(body []byte) (llm.Event, error) {
 	opt := b.opt
 	opt.Translate = true
 	ev, err := b.target.Answer(b.sent, opt, body)
-	if err != nil {
+	switch {
+	case err != nil:
 		return ev, err
+	case ev.StopReason == "":
+		return ev, &llm.Error{Kind: llm.Cut, Message: "the upstream's answer has no stop reason"}
 	}
 	ev.Marks = ev.Marks&^llm.MarkWhole | llm.MarkContent | llm.MarkStop | llm.MarkDone
 	w := b.client.Writer(b.asked)

@@ -10,8 +10,10 @@ package dialect
 
 import (
 	"io"
+	"slices"
 
 	"github.com/fairlead/fairlead/internal/dialect/anthropic"
+	"github.com/fairlead/fairlead/internal/dialect/gemini"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/dialect/responses"
 	"github.com/fairlead/fairlead/internal/llm"
@@ -39,6 +41,9 @@ type Codec struct {
 	AppendError func(dst []byte, e *llm.Error) []byte
 	// StreamType is the media type of a streamed answer.
 	StreamType string
+	// Forwards are headers of the client that a target of the same dialect is given, in
+	// canonical form; for any other target they are a loss.
+	Forwards []string
 	// Names are this dialect's names of fields, where they are not llm's.
 	Names map[llm.Field]string
 
@@ -124,6 +129,7 @@ var table = []Codec{
 		Writer:      func(r *llm.Request) Writer { return openai.NewWriter(r) },
 		AppendError: openai.AppendError,
 		StreamType:  "text/event-stream; charset=utf-8",
+		Forwards:    []string{"Openai-Beta"},
 		Names:       openai.Names,
 		Path:        openai.Path,
 		Encode:      openai.Encode,
@@ -166,6 +172,22 @@ var table = []Codec{
 		Answer:      responses.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return responses.NewStream(r, o) },
 		DecodeError: responses.DecodeError,
+	},
+	{
+		Name:        gemini.Name,
+		Decode:      gemini.Decode,
+		Read:        gemini.Read,
+		WriteAnswer: gemini.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return gemini.NewWriter(r) },
+		AppendError: gemini.AppendError,
+		StreamType:  "text/event-stream; charset=utf-8",
+		Names:       gemini.Names,
+		Path:        gemini.Path,
+		Encode:      gemini.Encode,
+		Write:       gemini.Write,
+		Answer:      gemini.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return gemini.NewStream(r, o) },
+		DecodeError: gemini.DecodeError,
 		Frames:      Events,
 	},
 }
@@ -188,4 +210,20 @@ func Names() (names []string) {
 		}
 	}
 	return names
+}
+
+// IsField reports whether name is one by which some dialect calls a field that can be
+// lost; what a client itself made up is not.
+func IsField(name string) bool {
+	if slices.Contains(llm.Fields(), llm.Field(name)) {
+		return true
+	}
+	for i := range table {
+		for _, own := range table[i].Names {
+			if own == name {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -50,6 +50,19 @@ const (
 	FieldOther            Field = "content" // parts that only one dialect knows
 )
 
+// Fields lists all of them.
+func Fields() []Field {
+	return []Field{
+		FieldSystem, FieldName, FieldImage, FieldAudio, FieldVideo, FieldDocument,
+		FieldDetail, FieldFile, FieldReasoning, FieldSignature, FieldRefusal, FieldCache,
+		FieldCitations, FieldIsError, FieldTools, FieldStrict, FieldToolChoice, FieldParallel,
+		FieldFormat, FieldThinking, FieldMaxTokens, FieldTemperature, FieldTopP, FieldTopK,
+		FieldMinP, FieldSeed, FieldStop, FieldPresencePenalty, FieldFrequencyPenalty, FieldRepeatPenalty,
+		FieldLogitBias, FieldLogprobs, FieldTopLogprobs, FieldN, FieldUser, FieldMetadata,
+		FieldTier, FieldDimensions, FieldOther,
+	}
+}
+
 // Losses collects lost fields, each once, in the order in which they were met.
 type Losses []Field
 

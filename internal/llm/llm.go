@@ -190,6 +190,10 @@ func (s Surface) Needed() Ability {
 	return 0
 }
 
+// Speaks reports whether the answers of a surface are generated, so that they end for
+// a reason.
+func (s Surface) Speaks() bool { return s == Chat || s == Completions }
+
 // Mark says what an event carries. One event of the OpenAI dialect may carry
 // several things at once, so marks are a set.
 type Mark uint16

@@ -184,7 +184,7 @@ func (h *Hall) call(ctx context.Context, p *Passage) llm.Stream {
 	}
 	p.Call = &upstream.Call{
 		Request: p.Request, Client: p.In.Codec, Header: p.In.Header, Plan: targets, Start: p.Start,
-		Limits: p.House.Limits.Upstream, Verify: check(p.Request),
+		Limits: p.House.Limits.Upstream, Verify: check(p.Request), RejectLoss: p.Plan.RejectLoss,
 	}
 	return p.Call.Walk(ctx)
 }

@@ -52,7 +52,7 @@ const usualOutput = 500
 // the prompt; no tokenizer runs in a request's path.
 func expected(req *llm.Request) money.Tokens {
 	tokens := money.Tokens{Input: req.PromptTokens()}
-	if req.Surface != llm.Embeddings {
+	if req.Surface.Speaks() {
 		tokens.Output = usualOutput
 		if req.MaxTokens > 0 {
 			tokens.Output = min(req.MaxTokens, usualOutput)
@@ -89,7 +89,7 @@ func ask(req *llm.Request, key KeyPolicy) (route.Question, error) {
 // is as cut as a stream without one; the stream's own end is judged by its decoder.
 func check(req *llm.Request) func(llm.Event) error {
 	return func(ev llm.Event) error {
-		if ev.Marks&llm.MarkWhole != 0 && req.Surface != llm.Embeddings && ev.StopReason == "" {
+		if ev.Marks&llm.MarkWhole != 0 && req.Surface.Speaks() && ev.StopReason == "" {
 			return &llm.Error{Kind: llm.Cut, Message: "the upstream's answer has no stop reason"}
 		}
 		return nil

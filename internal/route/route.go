@@ -39,6 +39,8 @@ type Target struct {
 type Model struct {
 	Name string
 	Plan []string
+	// RejectLoss keeps targets out whose dialect cannot carry all of a request.
+	RejectLoss bool
 }
 
 // Table is everything that decisions are made from. It is immutable.
@@ -66,6 +68,9 @@ type Plan struct {
 	Route   string // the rule that chose, e.g. "plan:assistant"
 	Targets []string
 	Refused []Refusal
+	// RejectLoss is the model's: what a target's dialect loses is known when the
+	// request is written for it.
+	RejectLoss bool
 }
 
 // Refusal is one target that may not be used for a request.
@@ -96,7 +101,7 @@ func (t *Table) Decide(q Question) (Plan, error) {
 
 func (t *Table) candidates(model string) (Plan, []string, error) {
 	if m, ok := t.Models[model]; ok {
-		return Plan{Route: "plan:" + model}, m.Plan, nil
+		return Plan{Route: "plan:" + model, RejectLoss: m.RejectLoss}, m.Plan, nil
 	}
 	if _, ok := t.Targets[model]; ok {
 		return Plan{Route: "target:" + model}, []string{model}, nil

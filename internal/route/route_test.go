@@ -35,9 +35,9 @@ func house() *Table {
 		targets[t.Name] = t
 	}
 	return &Table{Targets: targets, Models: map[string]Model{
-		"assistant": {"assistant", []string{"cheap", "dear"}},
-		"private":   {"private", []string{"cheap", "vault", "own"}},
-		"mixed":     {"mixed", []string{"vectors", "odd", "dear", "cheap"}},
+		"assistant": {Name: "assistant", Plan: []string{"cheap", "dear"}},
+		"private":   {Name: "private", Plan: []string{"cheap", "vault", "own"}},
+		"mixed":     {Name: "mixed", Plan: []string{"vectors", "odd", "dear", "cheap"}},
 	}}
 }
 

@@ -58,41 +58,6 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// modelView is one row of GET /v1/models in OpenAI's form.
-type modelView struct {
-	ID      string `json:"id"`
-	Object  string `json:"object"`
-	Created int64  `json:"created"`
-	OwnedBy string `json:"owned_by"`
-}
-
-func viewModel(o Offer) modelView {
-	owner := "fairlead"
-	if o.Detail != nil {
-		owner = o.Detail.Provider
-	}
-	return modelView{ID: o.Name, Object: "model", Created: o.Created, OwnedBy: owner}
-}
-
-func (s *Server) listModels(w http.ResponseWriter, _ *http.Request, _ auth.Caller) error {
-	data := []modelView{}
-	for _, o := range s.rooms.Offers() {
-		data = append(data, viewModel(o))
-	}
-	return writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": data})
-}
-
-func (s *Server) getModel(w http.ResponseWriter, r *http.Request, _ auth.Caller) error {
-	name := r.PathValue("name")
-	for _, o := range s.rooms.Offers() {
-		if o.Name == name {
-			return writeJSON(w, http.StatusOK, viewModel(o))
-		}
-	}
-	return &llm.Error{Kind: llm.NotFound, Param: "model", Code: "model_not_found",
-		Message: fmt.Sprintf("no model or target is named %q; GET /v1/models lists what can be asked for", name)}
-}
-
 func (s *Server) listOffers(w http.ResponseWriter, _ *http.Request, _ auth.Caller) error {
 	return writeJSON(w, http.StatusOK, map[string]any{"data": s.rooms.Offers()})
 }

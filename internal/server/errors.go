@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/pipeline"
 )
@@ -92,7 +91,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	s.bound(w)
 	w.WriteHeader(status)
-	_, _ = w.Write(openai.AppendError(nil, e)) // nobody is left to tell
+	_, _ = w.Write(speaks(r).AppendError(nil, e)) // nobody is left to tell
 }
 
 // seconds rounds up, as Retry-After has no fractions.

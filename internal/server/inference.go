@@ -9,7 +9,6 @@ import (
 
 	"github.com/fairlead/fairlead/internal/auth"
 	"github.com/fairlead/fairlead/internal/dialect"
-	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/pipeline"
@@ -28,51 +27,68 @@ const (
 )
 
 // exposedHeaders are those that scripts of other origins may read.
-var exposedHeaders = [...]string{headerID, headerTarget, headerRoute, headerCost, headerCostState, headerCache, headerLoss, headerOverhead, "X-Request-Id", "Retry-After", "X-Should-Retry"}
+var exposedHeaders = [...]string{headerID, headerTarget, headerRoute, headerCost, headerCostState, headerCache, headerLoss, headerOverhead, "X-Request-Id", "Request-Id", "Retry-After", "X-Should-Retry"}
 
 // passedHeaders are those of the upstream that the client sees as they are.
 var passedHeaders = [...]string{
 	"Openai-Processing-Ms", "Openai-Version", "Openai-Model",
 	"X-Ratelimit-Limit-Requests", "X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Requests",
 	"X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Requests", "X-Ratelimit-Reset-Tokens",
+	"Anthropic-Organization-Id",
+	"Anthropic-Ratelimit-Requests-Limit", "Anthropic-Ratelimit-Requests-Remaining", "Anthropic-Ratelimit-Requests-Reset",
+	"Anthropic-Ratelimit-Tokens-Limit", "Anthropic-Ratelimit-Tokens-Remaining", "Anthropic-Ratelimit-Tokens-Reset",
+	"Anthropic-Ratelimit-Input-Tokens-Limit", "Anthropic-Ratelimit-Input-Tokens-Remaining", "Anthropic-Ratelimit-Input-Tokens-Reset",
+	"Anthropic-Ratelimit-Output-Tokens-Limit", "Anthropic-Ratelimit-Output-Tokens-Remaining", "Anthropic-Ratelimit-Output-Tokens-Reset",
 }
 
-// inference leads one request of a surface through the hall.
-func (s *Server) inference(surface llm.Surface) handler {
-	codec, _ := dialect.ByName(openai.Name)
-	return func(w http.ResponseWriter, r *http.Request) error {
-		select {
-		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
-		default:
-			return &llm.Error{Kind: llm.Overloaded, RetryAfter: time.Second,
-				Message: "too many answers are open at once (" + strconv.Itoa(cap(s.slots)) + "); try again in a moment"}
-		}
-		var body *bytes.Buffer
-		p := s.rooms.Hall.Enter(pipeline.Inbound{
-			Codec: codec, Surface: surface, Secret: auth.FromRequest(r), Header: r.Header,
-			Body: func() ([]byte, error) {
-				body = takeBody()
-				return s.readBody(w, r, body)
-			},
-		})
-		defer func() {
-			if body != nil && !p.BodyLent() {
-				giveBody(body)
-			}
-		}()
-		out := answer{w: w, server: s, passage: p}
-		out.identify()
-		for ev, err := range s.rooms.Hall.Walk(r.Context(), p) {
-			if err != nil {
-				return out.fail(err)
-			}
-			if !out.write(ev) {
-				break
-			}
-		}
-		return nil
+// asked is what the path of a request says of it.
+type asked struct {
+	codec         *dialect.Codec
+	surface       llm.Surface
+	model         string
+	stream, array bool
+}
+
+// inference is an endpoint of a dialect.
+func (s *Server) inference(speaks string, surface llm.Surface) handler {
+	to := asked{codec: codecOf(speaks), surface: surface}
+	return func(w http.ResponseWriter, r *http.Request) error { return s.infer(w, r, to) }
+}
+
+// infer leads one request through the hall.
+func (s *Server) infer(w http.ResponseWriter, r *http.Request, to asked) error {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	default:
+		return &llm.Error{Kind: llm.Overloaded, RetryAfter: time.Second,
+			Message: "too many answers are open at once (" + strconv.Itoa(cap(s.slots)) + "); try again in a moment"}
 	}
+	var body *bytes.Buffer
+	p := s.rooms.Hall.Enter(pipeline.Inbound{
+		Codec: to.codec, Surface: to.surface, Secret: auth.FromRequest(r), Header: r.Header,
+		Model: to.model, Stream: to.stream, Array: to.array,
+		Body: func() ([]byte, error) {
+			body = takeBody()
+			return s.readBody(w, r, body)
+		},
+	})
+	defer func() {
+		if body != nil && !p.BodyLent() {
+			giveBody(body)
+		}
+	}()
+	out := answer{w: w, server: s, passage: p}
+	out.identify()
+	for ev, err := range s.rooms.Hall.Walk(r.Context(), p) {
+		if err != nil {
+			return out.fail(err)
+		}
+		if !out.write(ev) {
+			break
+		}
+	}
+	return nil
 }
 
 // answer writes the events of one passage. Nothing is written before the first.
@@ -88,6 +104,9 @@ func (a *answer) identify() {
 	h := a.w.Header()
 	id := []string{a.passage.ID}
 	h[headerID], h["X-Request-Id"] = id, id
+	if a.passage.In.Codec.Name == "anthropic" {
+		h["Request-Id"] = id
+	}
 }
 
 // fail writes the error: as a status before the first event, as an event behind it.
@@ -146,11 +165,18 @@ func (a *answer) begin(ev llm.Event) {
 			h[headerCost] = []string{cost.USD.String()}
 		}
 	} else {
-		h["Content-Type"] = []string{a.passage.In.Codec.StreamType}
+		h["Content-Type"] = []string{a.streamType()}
 		h["Cache-Control"] = []string{"no-cache"}
 		h["X-Accel-Buffering"] = []string{"no"}
 	}
 	a.w.WriteHeader(http.StatusOK)
+}
+
+func (a *answer) streamType() string {
+	if a.passage.In.Array {
+		return "application/json"
+	}
+	return a.passage.In.Codec.StreamType
 }
 
 // describe says who answered and why, for answers and for errors.

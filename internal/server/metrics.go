@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/fairlead/fairlead/internal/dialect"
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/ledger"
 	"github.com/fairlead/fairlead/internal/money"
@@ -116,8 +117,17 @@ func (m *Metrics) Observe(x *exchange.Exchange) {
 		m.attempts.WithLabelValues(x.Attempts[i].Target, string(x.Attempts[i].Status)).Inc()
 	}
 	for _, field := range x.Result.Loss {
-		m.loss.WithLabelValues(x.Result.Target, field).Inc()
+		m.loss.WithLabelValues(x.Result.Target, lossLabel(field)).Inc()
 	}
+}
+
+// lossLabel is the label of a lost field: clients may name fields as they like, and a
+// label is for ever.
+func lossLabel(field string) string {
+	if dialect.IsField(field) {
+		return field
+	}
+	return "other"
 }
 
 func addTo(c prometheus.Counter, n int64) {

@@ -14,12 +14,20 @@ func (s *Server) routes() http.Handler {
 	add := func(method, path string, h handler) {
 		mux.Handle(method+" "+path, s.wrap(h))
 	}
-	// OpenAI
-	add("POST", "/v1/chat/completions", s.inference(llm.Chat))
-	add("POST", "/v1/completions", s.inference(llm.Completions))
-	add("POST", "/v1/embeddings", s.inference(llm.Embeddings))
+	// Inference
+	for _, at := range surfaces {
+		add("POST", at.path, s.inference(at.dialect, at.asks))
+	}
+	for _, version := range [...]string{"/v1beta", "/v1"} {
+		add("POST", version+"/models/{call}", s.gemini)
+		add("POST", version+"/models/{first}/{rest...}", s.gemini)
+	}
+	// Models
 	add("GET", "/v1/models", s.caller(s.listModels))
 	add("GET", "/v1/models/{name...}", s.caller(s.getModel))
+	add("GET", "/v1beta/models", s.caller(s.listModels))
+	add("GET", "/v1beta/models/{name...}", s.caller(s.getModel))
+	add("GET", "/api/tags", s.caller(s.listModels))
 	// Records
 	add("GET", "/v1/exchanges", s.caller(s.listExchanges))
 	add("GET", "/v1/exchanges/{id}", s.caller(s.getExchange))

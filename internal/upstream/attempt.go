@@ -72,14 +72,14 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	a.bridge, a.call.bridge = bridge, bridge
-	if err := a.lossAllowed(); err != nil {
-		return err
-	}
 	if &bridge.Body[0] == &req.Body[0] {
 		a.call.BodyLent = true
 	}
 	out, err := newRequest(ctx, a.target, spoken, bridge, req, a.call.Header)
 	if err != nil {
+		return err
+	}
+	if err := a.lossAllowed(); err != nil {
 		return err
 	}
 	res, err := a.target.Transport.RoundTrip(out)

@@ -112,9 +112,9 @@ func NewTransport(connect time.Duration) Transport {
 	})
 }
 
-// forwardedRequestHeaders are the client's headers that an upstream may see: betas
-// and idempotency, never credentials.
-var forwardedRequestHeaders = [...]string{"Openai-Beta", "Anthropic-Beta", "Anthropic-Version", "Idempotency-Key", "Traceparent", "Tracestate"}
+// forwardedRequestHeaders are the client's headers that any upstream may see, beside
+// those of its dialect; never credentials.
+var forwardedRequestHeaders = [...]string{"Idempotency-Key", "Traceparent", "Tracestate"}
 
 // newRequest builds the HTTP request of one attempt.
 func newRequest(ctx context.Context, t *Target, spoken Spoken, bridge *dialect.Bridge, req *llm.Request, client http.Header) (*http.Request, error) {
@@ -128,6 +128,7 @@ func newRequest(ctx context.Context, t *Target, spoken Spoken, bridge *dialect.B
 			header[name] = v
 		}
 	}
+	bridge.Headers(client, func(name string, values []string) { header[name] = values })
 	maps.Copy(header, e.Header)
 	header["Content-Type"] = contentTypeJSON
 	if req.Stream {

@@ -1,0 +1,300 @@
+package gemini
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
+)
+
+// Decode checks a client's body and reads from it what the house needs. The body
+// is kept, not copied: the caller must not change it afterwards. Errors are
+// *llm.Error of kind Invalid that name the field.
+func Decode(in llm.Incoming) (*llm.Request, error) {
+	doc, err := rawjson.Check(in.Body, in.Limits)
+	if err != nil {
+		return nil, badJSON(err)
+	}
+	if doc.Root().Kind() != rawjson.Object {
+		return nil, invalid("", "the body must be a JSON object")
+	}
+	req := &llm.Request{
+		Surface: in.Surface, Dialect: Name, Body: in.Body, Doc: doc, Needs: in.Surface.Needed(),
+		Model: strings.TrimPrefix(in.Model, "models/"), Stream: in.Stream, StreamUsage: true, Array: in.Stream && in.Array,
+	}
+	switch {
+	case req.Model == "":
+		return nil, invalid("model", "model is missing; it stands in the path: /v1beta/models/MODEL:generateContent")
+	case len(req.Model) > 256:
+		return nil, invalid("model", "model must be at most 256 bytes long")
+	case req.Stream:
+		req.Needs |= llm.CanStream
+	}
+	asked, err := camelDoc(&doc, in.Limits)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKinds(asked.Root(), "", fieldKinds); err != nil {
+		return nil, err
+	}
+	if err := decodeSurface(req, asked.Root()); err != nil {
+		return nil, err
+	}
+	return req, readLabels(req, asked.Root())
+}
+
+// camelDoc is the document with its names in camelCase; one name in both ways of
+// writing it is a name said twice.
+func camelDoc(doc *rawjson.Doc, limits rawjson.Limits) (rawjson.Doc, error) {
+	body := camelNames(doc.Root())
+	if len(body) == len(doc.Root().Raw()) && &body[0] == &doc.Root().Raw()[0] {
+		return *doc, nil
+	}
+	out, err := rawjson.Check(body, limits)
+	if err != nil {
+		return out, badJSON(err)
+	}
+	return out, nil
+}
+
+func decodeSurface(req *llm.Request, root rawjson.Value) error {
+	switch req.Surface {
+	case llm.Embeddings:
+		return decodeEmbed(root)
+	case llm.CountTokens:
+		if inner, ok := root.Get("generateContentRequest"); ok && inner.Kind() == rawjson.Object {
+			root = inner
+		}
+		return decodeContents(req, root)
+	}
+	if err := decodeContents(req, root); err != nil {
+		return err
+	}
+	config, _ := root.Get("generationConfig")
+	if err := checkKinds(config, "generationConfig.", configKinds); err != nil {
+		return err
+	}
+	if err := decodeConfig(req, config); err != nil {
+		return err
+	}
+	return decodeTools(req, root)
+}
+
+func badJSON(err error) error {
+	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_json", Err: err}
+	switch {
+	case errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, rawjson.ErrDepth):
+		e.Message = "the body was refused: " + err.Error()
+	default:
+		e.Message = "the body is not valid JSON: " + err.Error()
+	}
+	return e
+}
+
+func invalid(param, message string) error {
+	return &llm.Error{Kind: llm.Invalid, Param: param, Message: message}
+}
+
+func checkKinds(object rawjson.Value, prefix string, known map[string]kinds) error {
+	for name, value := range object.Fields() {
+		want, ok := known[name]
+		if !ok || value.Kind() == rawjson.Null || slices.Contains(want, value.Kind()) {
+			continue
+		}
+		at := prefix + name
+		return &llm.Error{Kind: llm.Invalid, Param: at, Code: "invalid_type",
+			Message: fmt.Sprintf("%s must be %s, got %s", at, want, value.Kind())}
+	}
+	return nil
+}
+
+func (k kinds) String() string {
+	names := make([]string, len(k))
+	for i, kind := range k {
+		names[i] = kind.String()
+	}
+	return strings.Join(names, " or ")
+}
+
+// each gives the elements of a list that may be one element without brackets.
+func each(v rawjson.Value, yield func(i int, item rawjson.Value) error) error {
+	if v.Kind() == rawjson.Object {
+		return yield(0, v)
+	}
+	i := 0
+	for item := range v.Items() {
+		if err := yield(i, item); err != nil {
+			return err
+		}
+		i++
+	}
+	return nil
+}
+
+func decodeContents(req *llm.Request, root rawjson.Value) error {
+	contents, _ := root.Get("contents")
+	count := 0
+	err := each(contents, func(i int, item rawjson.Value) error {
+		count++
+		at := fmt.Sprintf("contents[%d]", i)
+		if item.Kind() != rawjson.Object {
+			return invalid(at, at+" must be an object, got "+item.Kind().String())
+		}
+		parts, _ := item.Get("parts")
+		switch parts.Kind() {
+		case rawjson.Invalid, rawjson.Null, rawjson.Array, rawjson.Object:
+		default:
+			return invalid(at+".parts", at+".parts must be an array of parts, got "+parts.Kind().String())
+		}
+		return each(parts, func(j int, p rawjson.Value) error {
+			if p.Kind() != rawjson.Object {
+				at := fmt.Sprintf("%s.parts[%d]", at, j)
+				return invalid(at, at+` must be an object such as {"text": "…"}, got `+p.Kind().String())
+			}
+			req.Needs |= needsOf(p)
+			return nil
+		})
+	})
+	if err == nil && count == 0 {
+		return invalid("contents", "contents is missing or empty")
+	}
+	return err
+}
+
+// needsOf is what a part asks of a model: media tell by their type.
+func needsOf(p rawjson.Value) (needs llm.Ability) {
+	for name, v := range p.Members() {
+		if !name.Is("inlineData") && !name.Is("fileData") {
+			continue
+		}
+		kind, _ := v.Get("mimeType")
+		switch mime, _ := kind.Str(); kindOfMedia(mime) {
+		case llm.Image, llm.Video:
+			needs |= llm.CanVision
+		case llm.Audio:
+			needs |= llm.CanAudio
+		}
+	}
+	return needs
+}
+
+// kindOfMedia is the kind of part that a media type makes.
+func kindOfMedia(mime string) llm.PartKind {
+	class, _, _ := strings.Cut(mime, "/")
+	switch class {
+	case "image":
+		return llm.Image
+	case "audio":
+		return llm.Audio
+	case "video":
+		return llm.Video
+	}
+	return llm.Document
+}
+
+func decodeConfig(req *llm.Request, config rawjson.Value) error {
+	if v, ok := config.Get("maxOutputTokens"); ok && v.Kind() == rawjson.Number {
+		n, isInt := v.Int()
+		if !isInt || n < 0 {
+			return invalid("generationConfig.maxOutputTokens", "generationConfig.maxOutputTokens must be a whole number, 0 or more")
+		}
+		req.MaxTokens = n
+	}
+	if v, ok := config.Get("candidateCount"); ok && v.Kind() == rawjson.Number {
+		n, isInt := v.Int()
+		if !isInt || n < 1 || n > maxCandidates {
+			return invalid("generationConfig.candidateCount", fmt.Sprintf("generationConfig.candidateCount must be a whole number from 1 to %d", maxCandidates))
+		}
+		if n > 1 {
+			req.Needs |= llm.CanManyChoices
+		}
+	}
+	logprobs, _ := config.Get("responseLogprobs")
+	if on, _ := logprobs.Bool(); on {
+		req.Needs |= llm.CanLogprobs
+	}
+	schema, _ := config.Get("responseSchema")
+	jsonSchema, _ := config.Get("responseJsonSchema")
+	mime, _ := config.Get("responseMimeType")
+	switch {
+	case schema.Kind() == rawjson.Object || jsonSchema.Kind() == rawjson.Object:
+		req.Needs |= llm.CanSchema
+	case mime.Is(mimeJSON):
+		req.Needs |= llm.CanJSON
+	}
+	return nil
+}
+
+const mimeJSON = "application/json"
+
+func decodeTools(req *llm.Request, root rawjson.Value) error {
+	tools, _ := root.Get("tools")
+	mode, _ := root.Path("toolConfig", "functionCallingConfig", "mode")
+	return each(tools, func(i int, t rawjson.Value) error {
+		at := fmt.Sprintf("tools[%d]", i)
+		if t.Kind() != rawjson.Object {
+			return invalid(at, at+" must be an object, got "+t.Kind().String())
+		}
+		functions, _ := t.Get("functionDeclarations")
+		return each(functions, func(j int, f rawjson.Value) error {
+			if name, _ := f.Get("name"); name.Kind() != rawjson.String {
+				at := fmt.Sprintf("%s.functionDeclarations[%d].name", at, j)
+				return invalid(at, at+" must be a string")
+			}
+			if !mode.Is("NONE") {
+				req.Needs |= llm.CanTools
+			}
+			return nil
+		})
+	})
+}
+
+func decodeEmbed(root rawjson.Value) error {
+	if requests, ok := root.Get("requests"); ok {
+		count := 0
+		err := each(requests, func(i int, item rawjson.Value) error {
+			count++
+			if c, _ := item.Get("content"); c.Kind() != rawjson.Object {
+				at := fmt.Sprintf("requests[%d].content", i)
+				return invalid(at, at+" must be an object with parts")
+			}
+			return nil
+		})
+		if err == nil && count == 0 {
+			return invalid("requests", "requests must not be empty")
+		}
+		return err
+	}
+	if c, _ := root.Get("content"); c.Kind() != rawjson.Object {
+		return invalid("content", "content is missing; it is an object with parts")
+	}
+	return nil
+}
+
+const labelPrefix = "fairlead_"
+
+// readLabels takes the tags that a client put into labels, this dialect's object of
+// free strings, for SDKs where a header is hard to reach.
+func readLabels(req *llm.Request, root rawjson.Value) error {
+	labels, _ := root.Get("labels")
+	for name, value := range labels.Fields() {
+		tag, ours := strings.CutPrefix(name, labelPrefix)
+		if !ours {
+			continue
+		}
+		at := "labels." + name
+		text, isStr := value.Str()
+		if !isStr {
+			return invalid(at, at+" must be a string")
+		}
+		if err := req.Tags.Set(strings.ReplaceAll(tag, "_", "-"), text); err != nil {
+			e := llm.AsError(err)
+			e.Message, e.Param = at+": "+e.Message, at
+			return e
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/fairlead/fairlead/internal/dialect"
+	"github.com/fairlead/fairlead/internal/llm"
+)
+
+// surfaces are the endpoints of inference: what a client speaks there, and what it
+// asks for. Gemini's have the model in their path: see gemini.
+var surfaces = [...]struct {
+	path, dialect string
+	asks          llm.Surface
+}{
+	{"/v1/chat/completions", "openai-chat", llm.Chat},
+	{"/v1/completions", "openai-chat", llm.Completions},
+	{"/v1/embeddings", "openai-chat", llm.Embeddings},
+	{"/v1/responses", "openai-responses", llm.Chat},
+	{"/v1/messages", "anthropic", llm.Chat},
+	{"/v1/messages/count_tokens", "anthropic", llm.CountTokens},
+	{"/v1/rerank", "cohere", llm.Rerank},
+	{"/v2/rerank", "cohere", llm.Rerank},
+	{"/api/chat", "ollama", llm.Chat},
+	{"/api/generate", "ollama", llm.Completions},
+	{"/api/embed", "ollama", llm.Embeddings},
+}
+
+// geminiMethods are what stands behind the colon of a path of Gemini's.
+var geminiMethods = map[string]struct {
+	asks   llm.Surface
+	stream bool
+}{
+	"generateContent":       {llm.Chat, false},
+	"streamGenerateContent": {llm.Chat, true},
+	"embedContent":          {llm.Embeddings, false},
+	"batchEmbedContents":    {llm.Embeddings, false},
+	"countTokens":           {llm.CountTokens, false},
+}
+
+// gemini answers POST …/models/{model}:{method}. Model names hold slashes, and may
+// hold colons.
+func (s *Server) gemini(w http.ResponseWriter, r *http.Request) error {
+	_, call, _ := strings.Cut(r.URL.Path, "/models/")
+	model, name, _ := cutLast(call, ":")
+	method, ok := geminiMethods[name]
+	if !ok {
+		return &llm.Error{Kind: llm.NotFound, Code: "unknown_url",
+			Message: "there is no method " + name + "; there are generateContent, streamGenerateContent, embedContent, batchEmbedContents and countTokens"}
+	}
+	return s.infer(w, r, asked{
+		codec: codecOf("gemini"), surface: method.asks, model: model, stream: method.stream,
+		array: method.stream && r.URL.Query().Get("alt") != "sse",
+	})
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+func codecOf(name string) *dialect.Codec {
+	c, ok := dialect.ByName(name)
+	if !ok {
+		c, _ = dialect.ByName("openai-chat")
+	}
+	return c
+}
+
+// speaks is the dialect in which a request must be answered, errors included: that
+// of its path, and on paths that several share what its headers say.
+func speaks(r *http.Request) *dialect.Codec {
+	path := r.URL.Path
+	for i := range surfaces {
+		if surfaces[i].path == path {
+			return codecOf(surfaces[i].dialect)
+		}
+	}
+	switch {
+	case strings.HasPrefix(path, "/v1beta/"), strings.HasPrefix(path, "/v1/models/") && r.Method == http.MethodPost:
+		return codecOf("gemini")
+	case strings.HasPrefix(path, "/v1/messages"), r.Header.Get("Anthropic-Version") != "":
+		return codecOf("anthropic")
+	case r.Header.Get("X-Goog-Api-Key") != "", r.URL.RawQuery != "" && r.URL.Query().Has("key"):
+		return codecOf("gemini")
+	case strings.HasPrefix(path, "/api/tags"):
+		return codecOf("ollama")
+	}
+	return codecOf("openai-chat")
+}
