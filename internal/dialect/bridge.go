@@ -59,7 +59,7 @@ func (b *Bridge) translate() error {
 		Surface: b.asked.Surface, Dialect: b.target.Name, Body: body, ID: b.asked.ID, Time: b.asked.Time,
 		Model: b.opt.Model, Stream: b.asked.Stream, StreamUsage: true, MaxTokens: b.asked.MaxTokens, Needs: b.asked.Needs,
 	}
-	if b.opt.ToolsByGrammar {
+	if b.opt.ToolsByGrammar && b.target.Decode != nil {
 		return b.edit()
 	}
 	return nil
@@ -169,6 +169,20 @@ func (t *translated) Next(raw sse.Event) (llm.Event, error) {
 	if err != nil {
 		return ev, err
 	}
+	return t.show(ev), nil
+}
+
+// Ended lets a decoder that waits for the end say what it means.
+func (t *translated) Ended() llm.Event {
+	ender, ok := t.in.(Ender)
+	if !ok {
+		return llm.Event{}
+	}
+	return t.show(ender.Ended())
+}
+
+// show gives an event the bytes that the client sees.
+func (t *translated) show(ev llm.Event) llm.Event {
 	t.buf = t.buf[:0]
 	for i := range ev.Deltas {
 		t.buf = t.out.Append(t.buf, &ev.Deltas[i])
@@ -179,7 +193,7 @@ func (t *translated) Next(raw sse.Event) (llm.Event, error) {
 	if ev.Marks&(llm.MarkStop|llm.MarkDone) != 0 {
 		t.bridge.lose(t.out.Lost())
 	}
-	return ev, nil
+	return ev
 }
 
 // Complete reports whether the target's answer has its stop reason.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead/internal/dialect/anthropic"
 	"github.com/fairlead/fairlead/internal/dialect/gemini"
+	"github.com/fairlead/fairlead/internal/dialect/ollama"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/dialect/responses"
 	"github.com/fairlead/fairlead/internal/llm"
@@ -89,6 +90,17 @@ var Events = Framing{
 	MediaType: "text/event-stream",
 	New:       func(r io.Reader, maxEvent int) Frames { return sse.NewReader(r, maxEvent) },
 }
+
+// Lines are newline-delimited JSON.
+var Lines = Framing{
+	MediaType: "application/x-ndjson",
+	New:       func(r io.Reader, maxEvent int) Frames { return sse.NewLines(r, maxEvent) },
+}
+
+// Ender is a Decoder of a dialect whose streams have no stop reason. Ended tells it that
+// the body ended as a body should, which is all that such a stream has to show for being
+// complete, and gives the event that the client is due then: none where it has no marks.
+type Ender interface{ Ended() llm.Event }
 
 // Decoder turns an upstream's events into llm events.
 type Decoder interface {
@@ -189,6 +201,23 @@ var table = []Codec{
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return gemini.NewStream(r, o) },
 		DecodeError: gemini.DecodeError,
 		Frames:      Events,
+	},
+	{
+		Name:        ollama.Name,
+		Decode:      ollama.Decode,
+		Read:        ollama.Read,
+		WriteAnswer: ollama.WriteAnswer,
+		Writer:      func(r *llm.Request) Writer { return ollama.NewWriter(r) },
+		AppendError: ollama.AppendError,
+		StreamType:  ollama.StreamType,
+		Names:       ollama.Names,
+		Path:        ollama.Path,
+		Encode:      ollama.Encode,
+		Write:       ollama.Write,
+		Answer:      ollama.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return ollama.NewStream(r, o) },
+		DecodeError: ollama.DecodeError,
+		Frames:      Lines,
 	},
 }
 

@@ -1,4 +1,4 @@
-// Package sse reads and writes event streams (text/event-stream).
+// Package sse reads and writes event streams (text/event-stream), and reads newline-delimited JSON (ndjson.go).
 //
 // It answers: where does one event of a byte stream end, what do its fields say, and what were its exact bytes, so that a
 // stream can be passed through unchanged while it is watched. The grammar is that of the WHATWG HTML standard, section

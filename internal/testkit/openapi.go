@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -24,7 +25,7 @@ type Spec struct {
 	compiled map[string]*jsonschema.Schema
 }
 
-var openAI = struct {
+var loaded = struct {
 	sync.Mutex
 	specs map[string]*Spec
 }{specs: map[string]*Spec{}}
@@ -32,25 +33,41 @@ var openAI = struct {
 // OpenAISpec loads OpenAI's API description from the shared test data, once per process, and skips where it is absent.
 func OpenAISpec(t testing.TB) *Spec {
 	t.Helper()
-	path := filepath.Join(DataDir(t), "specs", "openai.openapi.json")
-	openAI.Lock()
-	defer openAI.Unlock()
-	if spec, ok := openAI.specs[path]; ok {
+	return loadSpec(t, "openai.openapi.json", amend)
+}
+
+// PublishedSpec loads another publisher's API description likewise: a JSON or YAML file in the folder specs, as it is.
+func PublishedSpec(t testing.TB, file string) *Spec {
+	t.Helper()
+	return loadSpec(t, file, func(map[string]any) error { return nil })
+}
+
+func loadSpec(t testing.TB, file string, amend func(schemas map[string]any) error) *Spec {
+	t.Helper()
+	path := filepath.Join(DataDir(t), "specs", file)
+	loaded.Lock()
+	defer loaded.Unlock()
+	if spec, ok := loaded.specs[path]; ok {
 		return spec
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		t.Skipf("no API description of OpenAI in the shared test data: %v", err)
+		t.Skipf("no API description %s in the shared test data: %v", file, err)
 	}
-	spec, err := newSpec(raw)
+	if strings.HasSuffix(file, ".yaml") {
+		if raw, err = yaml.YAMLToJSON(raw); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	spec, err := newSpec(raw, amend)
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	openAI.specs[path] = spec
+	loaded.specs[path] = spec
 	return spec
 }
 
-func newSpec(raw []byte) (*Spec, error) {
+func newSpec(raw []byte, amend func(schemas map[string]any) error) (*Spec, error) {
 	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
 		return nil, err
@@ -76,7 +93,7 @@ func newSpec(raw []byte) (*Spec, error) {
 }
 
 const (
-	location        = "https://spec.invalid/openai.json"
+	location        = "https://spec.invalid/openapi.json"
 	completionChunk = "FairleadCompletionChunk"
 )
 
@@ -217,6 +234,15 @@ func (s *Spec) ValidateChunk(path string, data []byte) error {
 		return err
 	}
 	return s.validate(ref, data)
+}
+
+// ValidateLine holds one line of an answer that is streamed as newline-delimited JSON against the description.
+func (s *Spec) ValidateLine(path string, line []byte) error {
+	ref, err := s.answerRef(path, "application/x-ndjson")
+	if err != nil {
+		return err
+	}
+	return s.validate(ref, line)
 }
 
 // ValidateError holds the body of an error answer against the description.

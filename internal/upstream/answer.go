@@ -174,6 +174,14 @@ func (a *attempt) endOfStream(err error, decoder completer) error {
 	if errors.Is(err, sse.ErrTooLong) {
 		return &llm.Error{Kind: llm.Upstream, Message: "the upstream sent an event larger than " + strconv.Itoa(a.call.Limits.EventBytes) + " bytes", Err: err}
 	}
+	if ender, ok := decoder.(dialect.Ender); ok && errors.Is(err, io.EOF) {
+		if ev := ender.Ended(); ev.Marks != 0 {
+			ev.More = true
+			if err := a.pass(ev); err != nil {
+				return err
+			}
+		}
+	}
 	if !decoder.Complete() {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return cut(err)
