@@ -15,6 +15,7 @@ import (
 	"github.com/fairlead/fairlead/internal/dialect/anthropic"
 	"github.com/fairlead/fairlead/internal/dialect/gemini"
 	"github.com/fairlead/fairlead/internal/dialect/ollama"
+	"github.com/fairlead/fairlead/internal/dialect/bedrock"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/dialect/responses"
 	"github.com/fairlead/fairlead/internal/llm"
@@ -218,6 +219,18 @@ var table = []Codec{
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return ollama.NewStream(r, o) },
 		DecodeError: ollama.DecodeError,
 		Frames:      Lines,
+	},
+	{
+		Name:        bedrock.Name,
+		Path:        bedrock.Path,
+		Write:       bedrock.Write,
+		Answer:      bedrock.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return bedrock.NewStream(r, o) },
+		DecodeError: bedrock.DecodeError,
+		Frames: Framing{
+			MediaType: bedrock.MediaType,
+			New:       func(r io.Reader, maxEvent int) Frames { return sse.NewEventStream(r, maxEvent) },
+		},
 	},
 }
 

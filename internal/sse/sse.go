@@ -4,7 +4,8 @@
 // stream can be passed through unchanged while it is watched. The grammar is that of the WHATWG HTML standard, section
 // "Server-sent events" (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 // It must not know what the data mean ([DONE], JSON, deltas), who sends them, or when to flush; it reads only when Next
-// is called. Start reading at [Reader.Next]; lines.go finds the ends of lines, append.go writes.
+// is called. Start reading at [Reader.Next]; lines.go finds the ends of lines, append.go writes. eventstream.go does the same
+// for AWS's binary framing.
 package sse
 
 import (

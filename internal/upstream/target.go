@@ -71,11 +71,17 @@ func (t *Target) speak(client string, req *llm.Request) Spoken {
 	return t.Speaks[0]
 }
 
-// at is the address of a path, with its query if there is one, below a base.
+// at is the address of a path, escaped and with its query if there is one, below a base. What is
+// escaped stays so: the id of a model may hold a slash.
 func at(base *url.URL, path string) *url.URL {
 	u := *base
 	path, query, _ := strings.Cut(path, "?")
-	u.Path += path
+	u.Path, u.RawPath = u.Path+path, ""
+	if base.RawPath != "" || strings.IndexByte(path, '%') >= 0 {
+		if plain, err := url.PathUnescape(path); err == nil {
+			u.Path, u.RawPath = base.Path+plain, base.EscapedPath()+path
+		}
+	}
 	switch {
 	case query == "":
 	case u.RawQuery == "":
