@@ -13,9 +13,9 @@ import (
 	"slices"
 
 	"github.com/fairlead/fairlead/internal/dialect/anthropic"
+	"github.com/fairlead/fairlead/internal/dialect/bedrock"
 	"github.com/fairlead/fairlead/internal/dialect/gemini"
 	"github.com/fairlead/fairlead/internal/dialect/ollama"
-	"github.com/fairlead/fairlead/internal/dialect/bedrock"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/dialect/responses"
 	"github.com/fairlead/fairlead/internal/llm"
@@ -185,6 +185,7 @@ var table = []Codec{
 		Answer:      responses.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return responses.NewStream(r, o) },
 		DecodeError: responses.DecodeError,
+		Frames:      Events,
 	},
 	{
 		Name:        gemini.Name,

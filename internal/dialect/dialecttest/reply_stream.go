@@ -67,6 +67,11 @@ func (c *Call) Pump(events io.Reader) (out Outflow) {
 	for {
 		raw, err := frames.Next()
 		if err != nil {
+			if ender, ok := decoder.(dialect.Ender); ok && errors.Is(err, io.EOF) {
+				ev := ender.Ended()
+				out.Marks |= ev.Marks
+				out.Bytes = append(out.Bytes, ev.Raw...)
+			}
 			out.Complete = decoder.Complete()
 			if !out.Complete {
 				return out.fail(decoder, &llm.Error{Kind: llm.Cut, Message: "the upstream's stream ended without a stop reason", Err: err})
