@@ -26,7 +26,7 @@ var wireErrors = []struct {
 	{llm.RateLimited, 429, ""},
 	{llm.Overloaded, 503, ""},
 	{llm.Timeout, 504, ""},
-	{llm.Upstream, 500, ""},
+	{llm.Upstream, 502, llm.Overloaded},
 }
 
 func TestConformance_ErrorsBeforeOutputKeepTheirKind(t *testing.T) {

@@ -95,7 +95,9 @@ func changed(target *dialect.Codec, events []byte) map[string][]byte {
 		}
 		return out
 	}
-	out["comments"] = bytes.ReplaceAll(events, []byte("\n\n"), []byte("\n\n: ping\n\n"))
+	if target.Name != "gemini" { // Google sends none, and its SDK for Go takes one for an error
+		out["comments"] = bytes.ReplaceAll(events, []byte("\n\n"), []byte("\n\n: ping\n\n"))
+	}
 	if target.Name == "anthropic" {
 		out["pings"] = bytes.Replace(events, []byte("\n\n"), []byte("\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\n"), 3)
 	}

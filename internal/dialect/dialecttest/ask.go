@@ -332,8 +332,14 @@ func sentFacts(target *dialect.Codec, body []byte) ([]Fact, error) {
 	if slices.Contains(quiet, target.Name) && !slices.ContainsFunc(facts, func(f Fact) bool { return f.Key == "thinking" || f.Key == "effort" || f.Key == "budget" }) {
 		facts = append(facts, Fact{Key: "thinking", Value: "off"})
 	}
+	if slices.Contains(open, target.Name) {
+		facts = append(facts, Fact{Key: "thoughts shown", Value: "true"})
+	}
 	return facts, nil
 }
 
 // quiet are the targets whose model, of those above, thinks only when it is told to.
-var quiet = []string{"anthropic"}
+var quiet = []string{"anthropic", "bedrock"}
+
+// open are the targets that show whatever was thought.
+var open = []string{"ollama"}

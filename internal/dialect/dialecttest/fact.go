@@ -124,8 +124,13 @@ func judge(said, arrived []Fact, lost, unread []string, names map[llm.Field]stri
 func narrowed(f Fact, said, arrived []Fact) bool {
 	allowed := ""
 	for _, g := range said {
-		if g.Key == "allowed tools" {
+		switch {
+		case g.Key == "allowed tools":
 			allowed = " " + g.Value + " "
+		case g.Key == "choice" && g.Value == "one":
+			allowed = " " + g.Place + " "
+		case g.Key == "choice" && g.Value == "none":
+			allowed = "  "
 		}
 	}
 	switch {
@@ -133,7 +138,7 @@ func narrowed(f Fact, said, arrived []Fact) bool {
 		return false
 	case f.Key == "tool" || f.Key == "schema":
 		return !strings.Contains(allowed, " "+f.Place+" ")
-	case f.Key == "allowed tools":
+	case f.Key == "allowed tools", f.Key == "choice" && f.Value == "none":
 		return !slices.ContainsFunc(arrived, func(g Fact) bool { return g.Key == "tool" && !strings.Contains(allowed, " "+g.Place+" ") })
 	}
 	return false

@@ -1,6 +1,7 @@
 package dialecttest
 
 import (
+	"encoding/base64"
 	"strconv"
 	"strings"
 
@@ -60,6 +61,10 @@ func (r *facts) choice(home, place string, c *llm.Choice, extra []llm.Field) {
 func ownProof(home, signer, proof string) string {
 	if proof == "" || signer != home {
 		return signed(signer, proof)
+	}
+	if text, err := base64.StdEncoding.DecodeString(proof); home == "gemini" && err == nil && strings.HasPrefix(string(text), "fairlead.") {
+		signer, proof = llm.ReadSignature(home, string(text))
+		return signed(signer, strings.TrimPrefix(proof, "redacted:"))
 	}
 	if strings.HasPrefix(proof, "{") { // a detail of the openai-chat dialect
 		format, _ := rawjson.Lookup([]byte(proof), "format")

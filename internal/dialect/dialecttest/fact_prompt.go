@@ -117,12 +117,14 @@ func (r *promptReader) media(place string, p *llm.Part) {
 	default:
 		r.add(row.key, place, m.URL, row.field, llm.FieldFile)
 	}
-	r.addIf(row.key+" type", place, m.MIME, row.field, llm.FieldFile)
+	if m.URL == "" { // what is fetched says itself what it is
+		r.addIf(row.key+" type", place, m.MIME, row.field, llm.FieldFile)
+	}
 	r.addIf(row.key+" detail", place, m.Detail, llm.FieldDetail, row.field)
-	r.addIf(row.key+" name", place, m.Name, row.field, llm.FieldFile, llm.FieldOther, llm.FieldName)
+	r.addIf(row.key+" name", place, m.Name, row.field, llm.FieldTitle)
 	r.addIf(row.key+" context", place, m.Context, row.field, llm.FieldOther)
 	if m.Cite {
-		r.add("cite", place, "true", llm.FieldCitations)
+		r.add("cite", place, "true", llm.FieldCitations, row.field)
 	}
 }
 
@@ -274,10 +276,12 @@ func meansTheSame(said, arrived Fact) bool {
 			arrived.Key == "effort" || arrived.Key == "budget"
 	case "refusal": // as plain words
 		return arrived.Key == "text" && strings.Contains(arrived.Value, said.Value)
-	case "document": // a text that stands among the words
-		return arrived.Key == "text" && strings.Contains(arrived.Value, said.Value)
-	case "image", "audio", "video", "cache", "thought", "image type", "document name", "document type": // at another place
-		return arrived.Key == said.Key && arrived.Value == said.Value
+	case "document", "document name", "document context": // a text that stands among the words
+		return arrived.Key == "text" && strings.Contains(arrived.Value, said.Value) || arrived.Key == said.Key && arrived.Value == said.Value
+	case "image", "audio", "video", "cache", "thought", "image type", "document type": // at another place, or of a text that stands among the words
+		return arrived.Key == said.Key && arrived.Value == said.Value || said.Value == "text/plain" && arrived.Key == "text"
+	case "thoughts summed up": // at some length
+		return arrived.Key == "thoughts shown" && arrived.Value == "true"
 	case "image detail": // auto is what none means
 		return said.Value == "auto"
 	case "call id": // made anew where a dialect has none

@@ -120,10 +120,14 @@ func appendDone(dst []byte, s llm.Stop, t money.Tokens, counted bool) []byte {
 	return dst
 }
 
-// doneReason is the word for why an answer ended; the dialect knows two.
+// doneReason is the word for why an answer ended. The dialect knows two; what was
+// withheld is told in OpenAI's word, since "stop" would call it whole.
 func doneReason(s llm.Stop) string {
-	if s.Reason == llm.StopLength {
+	switch s.Reason {
+	case llm.StopLength:
 		return "length"
+	case llm.StopFilter:
+		return "content_filter"
 	}
 	return "stop"
 }

@@ -1,7 +1,9 @@
 package openai
 
 import (
+	"encoding/base64"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -202,6 +204,9 @@ func (w *promptWriter) reachable(m *llm.Media) bool {
 
 func (w *promptWriter) document(m *llm.Media) (chatPart, bool) {
 	w.lost.If(m.Cite, llm.FieldCitations)
+	if words, ok := plainText(m); ok {
+		return chatPart{Type: "text", Text: words}, true
+	}
 	w.lost.If(m.Context != "", llm.FieldDocument)
 	switch {
 	case m.FileID != "" && m.FileOf == Name:
@@ -215,6 +220,22 @@ func (w *promptWriter) document(m *llm.Media) (chatPart, bool) {
 	}
 	w.lost.Add(llm.FieldDocument)
 	return chatPart{}, false
+}
+
+// plainText is a document that is text, as words: upstreams of this dialect take no
+// files but PDFs.
+func plainText(m *llm.Media) (words string, ok bool) {
+	text, err := base64.StdEncoding.DecodeString(m.Base64)
+	if err != nil || m.Base64 == "" || !strings.HasPrefix(m.MIME, "text/") || !utf8.Valid(text) {
+		return "", false
+	}
+	for _, said := range [...]string{m.Name, m.Context, string(text)} {
+		if words != "" && said != "" {
+			words += "\n\n"
+		}
+		words += said
+	}
+	return words, true
 }
 
 func writeURL(m *llm.Media, usual string) string {
