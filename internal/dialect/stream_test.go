@@ -155,18 +155,7 @@ func TestConformance_ErrorInStreamIsToldOnce(t *testing.T) {
 			t.Fatalf("the kit has no error event of %s", target.Name)
 		}
 		events := sampleStream(t, target)
-		stop, err := dialecttest.CompleteAt(target, events)
-		if err != nil {
-			t.Fatal(err)
-		}
-		half := 0 // whole events up to the middle
-		for half < stop/2 {
-			next := bytes.IndexByte(events[half:], '\n') + 1
-			half += next
-		}
-		if end := bytes.Index(events[half:], []byte("\n\n")); end >= 0 && bytes.Contains(events, []byte("data: ")) {
-			half += end + 2
-		}
+		half := dialecttest.HalfAt(target, events)
 		call := newCall(t, client, target)
 		out := call.Pump(io.MultiReader(bytes.NewReader(events[:half]), bytes.NewReader(fail)))
 		if out.Failed == nil || out.Complete {

@@ -74,7 +74,8 @@ var AskFeatures = []AskFeature{
 	{"top_k", []string{"top_k=40"}},
 	{"min_p", []string{"min_p=0.05"}},
 	{"seed", []string{"seed=7"}},
-	{"stop", []string{"stop of 0=END", "stop of 1=\n\n"}},
+	{"stop", []string{"stop of 0=END", "stop of 1=###"}},
+	{"stop at a blank line", []string{"stop of 0=\n\n"}},
 	{"penalties", []string{"presence penalty=0.5", "frequency penalty=0.25"}},
 	{"repeat penalty", []string{"repeat penalty=1.1"}},
 	{"logit bias", []string{`logit bias={"50256":-100}`}},
@@ -342,4 +343,4 @@ func sentFacts(target *dialect.Codec, body []byte) ([]Fact, error) {
 var quiet = []string{"anthropic", "bedrock"}
 
 // open are the targets that show whatever was thought.
-var open = []string{"ollama"}
+var open = []string{"ollama", "bedrock"}

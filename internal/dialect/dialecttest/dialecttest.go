@@ -3,8 +3,8 @@
 //
 // Requests stand in testdata/ask, one file per dialect of clients, in that dialect's
 // own wire form, by the name of the feature they show. Answers are neutral and are
-// put on the wire by the target's own codec, or stand in testdata/reply where the
-// target is never a client. Both are carried over a dialect.Bridge and read back; the
+// put on the wire by the target's own codec, or by the kit's maker where no client
+// speaks its dialect. Both are carried over a dialect.Bridge and read back; the
 // meanings are compared as lists of facts. It opens no connection and imports no
 // package testing, so that bench/conformance can judge a running gateway by the same
 // rules. Start reading at Fact, then Asks and Replies, then Ask and Reply.
@@ -22,13 +22,13 @@ var order = []string{"openai-chat", "openai-responses", "anthropic", "gemini", "
 
 // Clients are the dialects that clients speak.
 func Clients() (out []*dialect.Codec) {
-	return having(func(c *dialect.Codec) bool { return c.Read != nil && c.Writer != nil && hasAsks(c.Name) })
+	return having(func(c *dialect.Codec) bool { return isClient(c) && hasAsks(c.Name) })
 }
 
 // Targets are the dialects that chat upstreams speak.
 func Targets() []*dialect.Codec {
 	return having(func(c *dialect.Codec) bool {
-		return c.Write != nil && c.Stream != nil && (isClient(c) || hasReplies(c.Name))
+		return isClient(c) && hasAsks(c.Name) || makers[c.Name].plain != nil
 	})
 }
 

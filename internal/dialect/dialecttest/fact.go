@@ -110,6 +110,11 @@ func judge(said, arrived []Fact, lost, unread []string, names map[llm.Field]stri
 		}
 		v.Outcome = max(v.Outcome, outcome)
 	}
+	for _, f := range arrived {
+		if invented(f, said) {
+			v.problem("nobody said: " + f.String())
+		}
+	}
 	for _, name := range lost {
 		if !explained[name] {
 			v.problem("reported as lost, but nothing of it is missing: " + name)
@@ -117,6 +122,17 @@ func judge(said, arrived []Fact, lost, unread []string, names map[llm.Field]stri
 	}
 	v.Lost = lost
 	return v
+}
+
+// invented says that words, thought, calls or files arrived that were never said.
+func invented(f Fact, said []Fact) bool {
+	switch f.Key {
+	case "text", "thought", "refusal", "call", "image", "audio", "video", "document":
+		return !slices.ContainsFunc(said, func(g Fact) bool {
+			return g.Value != "" && (strings.Contains(f.Value, g.Value) || strings.Contains(g.Value, f.Value))
+		})
+	}
+	return false
 }
 
 // narrowed says that a tool is left out because it must not be called, which means the

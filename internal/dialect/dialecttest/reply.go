@@ -186,8 +186,9 @@ func Plain(target *dialect.Codec, feature ReplyFeature) (body []byte, ok bool) {
 	if !feature.applies(target.Name) {
 		return nil, false
 	}
-	if !isClient(target) {
-		return replyFile(target.Name, feature.Name)
+	if maker, ok := makers[target.Name]; ok {
+		body = maker.plain(feature.Make(target.Name))
+		return body, body != nil && shows(target, feature, body)
 	}
 	req, err := ownRequest(target, false)
 	if err != nil {
@@ -219,19 +220,4 @@ func shows(target *dialect.Codec, feature ReplyFeature, body []byte) bool {
 		}
 	}
 	return true
-}
-
-// replyFile is a golden answer: "NAME" is the plain one, "NAME, streamed" the events.
-func replyFile(name, feature string) ([]byte, bool) {
-	text, err := files.ReadFile("testdata/reply/" + name + ".txt")
-	if err != nil {
-		return nil, false
-	}
-	body, _, ok := section(string(text), feature)
-	return []byte(body), ok
-}
-
-func hasReplies(name string) bool {
-	_, err := files.ReadFile("testdata/reply/" + name + ".txt")
-	return err == nil
 }

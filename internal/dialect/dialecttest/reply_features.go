@@ -32,10 +32,10 @@ var ReplyFeatures = []ReplyFeature{
 	{Name: "tool call without arguments", Make: stops(llm.StopTools, call("call_a", "now", ""))},
 	{Name: "thought", Make: says(thought("Hm.", "", ""), text("Hello."))},
 	{Name: "thought signed", Make: func(target string) *llm.Answer {
-		return says(thought("Hm.", target, "U2lnbmVkIQ=="), text("Hello."))(target)
+		return says(thought("Hm.", target, proof(target)), text("Hello."))(target)
 	}},
 	{Name: "thought signed and not shown", Make: func(target string) *llm.Answer {
-		return says(thought("", target, "U2lnbmVkIQ=="), text("Hello."))(target)
+		return says(thought("", target, proof(target)), text("Hello."))(target)
 	}},
 	{Name: "thought redacted", Make: func(target string) *llm.Answer {
 		return says(llm.Part{Kind: llm.Reasoning, Redacted: "UmVkYWN0ZWQ=", Signer: target}, text("Hello."))(target)

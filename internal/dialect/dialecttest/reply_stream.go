@@ -9,15 +9,15 @@ import (
 
 	"github.com/fairlead/fairlead/internal/dialect"
 	"github.com/fairlead/fairlead/internal/llm"
-	"github.com/fairlead/fairlead/internal/sse"
 )
 
 // Streamed is a feature as the events of an upstream, in pieces of a few letters.
 func Streamed(target *dialect.Codec, feature ReplyFeature) (events []byte, ok bool) {
-	if !isClient(target) {
-		return streamFile(target.Name, feature.Name)
+	deltas := pieces(feature.Make(target.Name), feature.pieceSize())
+	if maker, ok := makers[target.Name]; ok {
+		return maker.stream(deltas), true
 	}
-	events, lost, err := Write(target, pieces(feature.Make(target.Name), feature.pieceSize()))
+	events, lost, err := Write(target, deltas)
 	return events, err == nil && len(lost) == 0
 }
 
@@ -175,23 +175,4 @@ func replyStreamed(client, target *dialect.Codec, feature ReplyFeature, events [
 	}
 	v.Problems = append(problems, v.Problems...)
 	return v, arrived
-}
-
-// streamFile is a golden stream. Each line is the name of an event, a space and its
-// data.
-func streamFile(name, feature string) ([]byte, bool) {
-	text, ok := replyFile(name, feature+", streamed")
-	if !ok {
-		return nil, false
-	}
-	return frame(name, text), true
-}
-
-// frame puts golden events on the wire.
-func frame(_ string, lines []byte) (events []byte) {
-	for line := range bytes.Lines(lines) {
-		name, data, _ := bytes.Cut(bytes.TrimSpace(line), []byte(" "))
-		events = sse.Append(events, string(name), data)
-	}
-	return events
 }

@@ -63,12 +63,24 @@ func CompleteAt(target *dialect.Codec, events []byte) (int, error) {
 	}
 }
 
+// HalfAt is how many bytes of a stream are whole events, up to about its half.
+func HalfAt(target *dialect.Codec, events []byte) (at int) {
+	frames := framesOf(target, bytes.NewReader(events))
+	for at < len(events)/2 {
+		raw, err := frames.Next()
+		if err != nil {
+			break
+		}
+		at += len(raw.Raw)
+	}
+	return at
+}
+
 // FailEvent is an error within a stream as an upstream of the target's dialect sends
 // it; nil where the kit has none.
 func FailEvent(target *dialect.Codec, e *llm.Error) []byte {
-	if !isClient(target) {
-		events, _ := streamFile(target.Name, "error within a stream")
-		return events
+	if maker, ok := makers[target.Name]; ok {
+		return maker.fail(e)
 	}
 	req, err := ownRequest(target, true)
 	if err != nil {
