@@ -147,13 +147,19 @@ func modern(node any, component string) any {
 
 // amend states what OpenAI's servers do and its description leaves out:
 //   - embeddings come as a base64 string when encoding_format asks for it;
-//   - a streamed completion has finish_reason null until the end, and usage null when usage was asked for.
+//   - a streamed completion has finish_reason null until the end, and usage null when usage was asked for;
+//   - a message of several parts fits two of the kinds of input items, which are not told apart by anything.
 func amend(schemas map[string]any) error {
 	embedding, err := dig(schemas, "Embedding", "properties")
 	if err != nil {
 		return err
 	}
 	embedding["embedding"] = either(embedding["embedding"], map[string]any{"type": "string", "minLength": json.Number("4")})
+
+	if item, err := dig(schemas, "InputItem"); err == nil && item["oneOf"] != nil {
+		item["anyOf"] = item["oneOf"]
+		delete(item, "oneOf")
+	}
 
 	whole, _ := schemas["CreateCompletionResponse"].(map[string]any)
 	chunk, _ := deepCopy(whole).(map[string]any)

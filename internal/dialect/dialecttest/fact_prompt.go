@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/fairlead/fairlead/internal/llm"
 )
@@ -276,10 +277,13 @@ func meansTheSame(said, arrived Fact) bool {
 			arrived.Key == "effort" || arrived.Key == "budget"
 	case "refusal": // as plain words
 		return arrived.Key == "text" && strings.Contains(arrived.Value, said.Value)
-	case "document", "document name", "document context": // a text that stands among the words
+	case "document", "document context": // a text that stands among the words
 		return arrived.Key == "text" && strings.Contains(arrived.Value, said.Value) || arrived.Key == said.Key && arrived.Value == said.Value
 	case "image", "audio", "video", "cache", "thought", "image type", "document type": // at another place, or of a text that stands among the words
 		return arrived.Key == said.Key && arrived.Value == said.Value || said.Value == "text/plain" && arrived.Key == "text"
+	case "document name": // in letters that a provider takes, or among the words
+		return arrived.Key == "text" && strings.Contains(arrived.Value, said.Value) ||
+			arrived.Key == said.Key && strings.Map(letters, arrived.Value) == strings.Map(letters, said.Value)
 	case "thoughts summed up": // at some length
 		return arrived.Key == "thoughts shown" && arrived.Value == "true"
 	case "image detail": // auto is what none means
@@ -296,6 +300,14 @@ func meansTheSame(said, arrived Fact) bool {
 		return arrived.Key == "choice" && arrived.Value == "one" && arrived.Place == said.Value
 	}
 	return meansTheSameOfAnswers(said, arrived)
+}
+
+// letters drops all but letters and digits.
+func letters(r rune) rune {
+	if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		return r
+	}
+	return -1
 }
 
 // efforts says that a word is the nearest one that a dialect has for another.

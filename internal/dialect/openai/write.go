@@ -28,7 +28,7 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 		PresencePenalty: s.PresencePenalty, FrequencyPenalty: s.FrequencyPenalty, RepetitionPenalty: s.RepeatPenalty,
 		LogitBias: s.LogitBias, N: s.N, Logprobs: s.Logprobs, TopLogprobs: s.TopLogprobs,
 		Tools: w.tools(p.Tools), ToolChoice: writeChoice(p), ParallelToolCalls: p.Parallel, ResponseFormat: writeFormat(p.Format),
-		ReasoningEffort: w.effort(p.Thinking), User: p.User, Metadata: p.Metadata, ServiceTier: p.Tier,
+		ReasoningEffort: w.effort(p.Thinking), User: p.User, Metadata: p.Metadata, ServiceTier: w.tier(p.Tier),
 	}
 	if len(out.Tools) == 0 {
 		out.ToolChoice, out.ParallelToolCalls = nil, nil
@@ -343,6 +343,17 @@ func (w *promptWriter) effort(t llm.Thinking) string {
 		return llm.EffortOf(t.Budget)
 	}
 	return ""
+}
+
+// tiers are this dialect's words for a service tier, by those of all dialects.
+var tiers = map[string]string{
+	"auto": "auto", "default": "default", "flex": "flex", "scale": "scale", "priority": "priority",
+	"standard": "default", "standard_only": "default",
+}
+
+func (w *promptWriter) tier(word string) string {
+	w.lost.If(word != "" && tiers[word] == "", llm.FieldTier)
+	return tiers[word]
 }
 
 // textRequest is the body of a completions request.

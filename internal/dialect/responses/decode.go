@@ -174,8 +174,10 @@ func readItem(req *llm.Request, it rawjson.Value, i int) error {
 		req.Bound = true
 	case word == "":
 		return invalid(at(".type"), at("")+` must have a type such as "message"`)
-	case sealed.Kind() == rawjson.String, word == typeReasoning && id.Kind() == rawjson.String:
+	case sealed.Kind() == rawjson.String:
 		req.Bound = req.Bound || !isCarried(sealed)
+	case word == typeReasoning && id.Kind() == rawjson.String:
+		req.Bound = req.Bound || !isOurs(id)
 	case word == typeResult && output.Kind() == rawjson.Array:
 		return readContent(req, output, at(".output"))
 	}

@@ -17,10 +17,10 @@ func Encode(req *llm.Request, opt llm.Options) (body []byte, lost []string, err 
 		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
 	}
 	dropTags(req, &edit)
-	if bytes.Contains(req.Body, []byte(`"`+carriedPrefix)) {
-		if input, dropped := withoutCarried(req); dropped {
+	if bytes.Contains(req.Body, []byte(`"`+carriedPrefix)) || bytes.Contains(req.Body, []byte(`"`+reasoningID)) {
+		var input []byte
+		if input, lost = withoutForeign(req); len(lost) > 0 {
 			edit.Set(input, "input")
-			lost = []string{Names[llm.FieldSignature]}
 		}
 	}
 	body, err = edit.Apply()
@@ -49,14 +49,23 @@ func dropTags(req *llm.Request, edit *rawjson.Edits) {
 	}
 }
 
-// withoutCarried is the input without the thought that another provider signed and that
-// only travelled through this client: to this one it would be a forgery.
-func withoutCarried(req *llm.Request) (input []byte, dropped bool) {
+// withoutForeign is the input without the thought of other providers' models, which only
+// travelled through this client: a provider refuses what another signed, and what it
+// does not find under its id.
+func withoutForeign(req *llm.Request) (input []byte, lost []string) {
+	var fields llm.Losses
 	items, _ := req.Doc.Get("input")
 	input = append(input, '[')
 	for it := range items.Items() {
-		if sealed, _ := it.Get("encrypted_content"); isCarried(sealed) {
-			dropped = true
+		kind, _ := it.Get("type")
+		id, _ := it.Get("id")
+		sealed, _ := it.Get("encrypted_content")
+		switch {
+		case isCarried(sealed):
+			fields.Add(llm.FieldSignature)
+			continue
+		case kind.Is(typeReasoning) && isOurs(id) && sealed.Kind() != rawjson.String:
+			fields.Add(llm.FieldReasoning)
 			continue
 		}
 		if len(input) > 1 {
@@ -64,5 +73,12 @@ func withoutCarried(req *llm.Request) (input []byte, dropped bool) {
 		}
 		input = append(input, it.Raw()...)
 	}
-	return append(input, ']'), dropped
+	for _, f := range fields {
+		name, ok := Names[f]
+		if !ok {
+			name = string(f)
+		}
+		lost = append(lost, name)
+	}
+	return append(input, ']'), lost
 }

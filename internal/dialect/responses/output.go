@@ -36,9 +36,10 @@ type shownPart struct {
 	logprobs []byte // the inside of the list
 }
 
-// reasoningID begins the ids of reasoning items. One that only proves a call has the
-// call's id behind it.
-const reasoningID = "rs_"
+// reasoningID begins the ids of reasoning items that are made here, so that they are
+// known when they come back: no provider has anything stored under them. One that only
+// proves a call has the call's id behind it.
+const reasoningID = "rs_fl_"
 
 // appendItem writes an item with a status, where its type has one.
 func (it *shown) appendItem(dst []byte, status string) []byte {
@@ -121,4 +122,15 @@ func appendNote(c *llm.Citation) (note []byte, ok bool) {
 	note = strconv.AppendInt(append(note, `,"end_index":`...), int64(end), 10)
 	note = rawjson.AppendString(append(note, `,"url":`...), c.URL)
 	return append(rawjson.AppendString(append(note, `,"title":`...), c.Title), '}'), true
+}
+
+// oneLine makes JSON fit for a line of an event stream. Line ends stand between its
+// tokens only, where a space does as well. It changes and returns raw.
+func oneLine(raw []byte) []byte {
+	for i, c := range raw {
+		if c == '\n' || c == '\r' {
+			raw[i] = ' '
+		}
+	}
+	return raw
 }

@@ -46,6 +46,7 @@ type inputReader struct {
 // so travels in a reasoning item without text.
 type proof struct {
 	call              string // its id, "" where the client left the item's id out
+	after             int    // how many parts of the turn came before
 	signer, signature string
 }
 
@@ -104,11 +105,11 @@ func (r *inputReader) message(it *item, i int) error {
 			p.System = append(p.System, parts...)
 			return nil
 		}
-		p.Turns = append(p.Turns, llm.Turn{Role: llm.System, Parts: parts})
+		r.turn(llm.System, parts...)
 	case "assistant":
 		r.say(parts...)
 	case "user":
-		p.Turns = append(p.Turns, llm.Turn{Role: llm.User, Parts: parts})
+		r.turn(llm.User, parts...)
 	default:
 		at := fmt.Sprintf("input[%d].role", i)
 		return invalid(at, fmt.Sprintf("%s: %q is no role; it is user, assistant, system or developer", at, it.Role))
@@ -118,28 +119,36 @@ func (r *inputReader) message(it *item, i int) error {
 
 // say adds to what the model said.
 func (r *inputReader) say(parts ...llm.Part) {
-	turns := r.prompt.Turns
-	if n := len(turns); n > 0 && turns[n-1].Role == llm.Assistant {
-		turns[n-1].Parts = append(turns[n-1].Parts, parts...)
+	if t := r.last(); t != nil && t.Role == llm.Assistant {
+		t.Parts = append(t.Parts, parts...)
 		return
 	}
-	r.prompt.Turns = append(turns, llm.Turn{Role: llm.Assistant, Parts: parts})
+	r.turn(llm.Assistant, parts...)
 }
 
 // result joins the results of one round of calls, as the other dialects have them in
 // one turn.
 func (r *inputReader) result(p llm.Part) {
-	turns := r.prompt.Turns
-	n := len(turns)
-	if n > 0 && turns[n-1].Role == llm.User && len(turns[n-1].Parts) > 0 {
-		if first := turns[n-1].Parts[0].Kind; first == llm.ToolResult || first == llm.Other {
-			turns[n-1].Parts = append(turns[n-1].Parts, p)
+	if t := r.last(); t != nil && t.Role == llm.User && len(t.Parts) > 0 {
+		if first := t.Parts[0].Kind; first == llm.ToolResult || first == llm.Other {
+			t.Parts = append(t.Parts, p)
 			return
 		}
 	}
 	r.close()
-	turns = r.prompt.Turns
-	r.prompt.Turns = append(turns, llm.Turn{Role: llm.User, Parts: []llm.Part{p}})
+	r.turn(llm.User, p)
+}
+
+func (r *inputReader) turn(role llm.Role, parts ...llm.Part) {
+	r.prompt.Turns = append(r.prompt.Turns, llm.Turn{Role: role, Parts: parts})
+}
+
+// last is the turn at hand, nil before the first.
+func (r *inputReader) last() *llm.Turn {
+	if n := len(r.prompt.Turns); n > 0 {
+		return &r.prompt.Turns[n-1]
+	}
+	return nil
 }
 
 // reasoning reads thought. Its summary and its own text say the same where both are
@@ -147,17 +156,21 @@ func (r *inputReader) result(p llm.Part) {
 func (r *inputReader) reasoning(it *item) {
 	p := llm.Part{Kind: llm.Reasoning, Text: joinTexts(it.Summary)}
 	var own []textPart
-	if given(it.Content) && json.Unmarshal(it.Content, &own) == nil && p.Text == "" {
+	if it.Content.Kind() == '[' && json.Unmarshal(it.Content, &own) == nil && p.Text == "" {
 		p.Text = joinTexts(own)
 	}
 	switch {
 	case it.Sealed != nil && *it.Sealed != "":
 		readSealed(&p, it.ID, *it.Sealed)
-	case it.ID != "": // the account has the rest
+	case it.ID != "" && len(own) == 0 && !strings.HasPrefix(it.ID, reasoningID): // the account has the rest
 		p.Signer, p.Signature = Name, seal(it.ID, "")
 	}
 	if p.Signer == "gemini" && p.Text == "" {
-		r.owed = append(r.owed, proof{call: strings.TrimPrefix(it.ID, reasoningID), signer: p.Signer, signature: p.Signature})
+		owed := proof{call: strings.TrimPrefix(it.ID, reasoningID), signer: p.Signer, signature: p.Signature}
+		if t := r.last(); t != nil && t.Role == llm.Assistant {
+			owed.after = len(t.Parts)
+		}
+		r.owed = append(r.owed, owed)
 		return
 	}
 	r.say(p)
@@ -177,11 +190,10 @@ func joinTexts(parts []textPart) string {
 // close ends what the model said in one go: the signatures that came with it go to
 // their calls.
 func (r *inputReader) close() {
-	turns := r.prompt.Turns
 	for _, p := range r.owed {
 		var call *llm.Part
-		if n := len(turns); n > 0 && turns[n-1].Role == llm.Assistant {
-			call = p.owner(turns[n-1].Parts)
+		if t := r.last(); t != nil && t.Role == llm.Assistant {
+			call = p.owner(t.Parts)
 		}
 		if call == nil {
 			r.say(llm.Part{Kind: llm.Reasoning, Signer: p.signer, Signature: p.signature})
@@ -192,18 +204,19 @@ func (r *inputReader) close() {
 	r.owed = nil
 }
 
-// owner is the call that the proof names, else the first that has none.
-func (p *proof) owner(parts []llm.Part) (first *llm.Part) {
+// owner is the call that the proof names, else the next one, else the one before.
+func (p *proof) owner(parts []llm.Part) (call *llm.Part) {
+	next := false
 	for i := range parts {
-		switch call := parts[i].Call; {
-		case call == nil:
-		case call.ID == p.call:
-			return &parts[i]
-		case first == nil && parts[i].Signature == "":
-			first = &parts[i]
+		switch it := &parts[i]; {
+		case it.Call == nil:
+		case it.Call.ID == p.call:
+			return it
+		case it.Signature == "" && !next:
+			call, next = it, i >= p.after
 		}
 	}
-	return first
+	return call
 }
 
 // readContentParts reads a string, an array of parts, or nothing.

@@ -35,6 +35,9 @@ func isCarried(sealed rawjson.Value) bool {
 	return bytes.HasPrefix(sealed.Raw(), []byte(`"`+carriedPrefix))
 }
 
+// isOurs reports whether an item's id was made here.
+func isOurs(id rawjson.Value) bool { return bytes.HasPrefix(id.Raw(), []byte(`"`+reasoningID)) }
+
 // readSealed gives a part the signature that an item has.
 func readSealed(p *llm.Part, id, encrypted string) {
 	signer, signature := llm.ReadSignature(Name, encrypted)

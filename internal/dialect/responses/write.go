@@ -23,7 +23,7 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 		Instructions: w.instructions(p.System), Temperature: s.Temperature, TopP: s.TopP, TopLogprobs: s.TopLogprobs,
 		Tools: w.tools(p.Tools), ToolChoice: writeChoice(&p.Choice), ParallelToolCalls: p.Parallel,
 		Text: writeFormat(p.Format), Reasoning: w.reasoning(p.Thinking),
-		User: p.User, Metadata: p.Metadata, ServiceTier: p.Tier,
+		User: p.User, Metadata: p.Metadata, ServiceTier: w.tier(p.Tier),
 	}
 	if out.Input, err = json.Marshal(w.input(p.Turns)); err != nil {
 		return nil, nil, err
@@ -68,6 +68,15 @@ func (w *promptWriter) unsaid(s *llm.Sampling) {
 	}
 }
 
+// tier is the service tier, where this dialect has the word.
+func (w *promptWriter) tier(word string) string {
+	if word == "" || knownTiers[word] {
+		return word
+	}
+	w.lost.Add(llm.FieldTier)
+	return ""
+}
+
 // instructions are text. What else stands in a system prompt has no place here.
 func (w *promptWriter) instructions(parts []llm.Part) string {
 	texts := make([]string, 0, len(parts))
@@ -104,7 +113,7 @@ func (w *promptWriter) tools(tools []llm.Tool) (out []rawJSON) {
 		if f.Strict == nil { // unsaid, this dialect is strict, and the others are not
 			f.Strict = new(bool)
 		}
-		raw, _ := json.Marshal(&f) //nolint:errchkjson // made of strings and of JSON that was checked
+		raw, _ := json.Marshal(&f) // made of strings and of JSON that was checked
 		out = append(out, raw)
 	}
 	return out
@@ -117,7 +126,7 @@ func writeChoice(c *llm.ToolChoice) rawJSON {
 	}
 	switch {
 	case c.Mode == llm.ChoiceOne:
-		raw, _ := json.Marshal(named{typeFunction, c.Name}) //nolint:errchkjson // made of strings
+		raw, _ := json.Marshal(named{typeFunction, c.Name}) // made of strings
 		return raw
 	case len(c.Allowed) > 0 && c.Mode != llm.ChoiceNone:
 		out := struct {
@@ -131,7 +140,7 @@ func writeChoice(c *llm.ToolChoice) rawJSON {
 		for _, name := range c.Allowed {
 			out.Tools = append(out.Tools, named{typeFunction, name})
 		}
-		raw, _ := json.Marshal(&out) //nolint:errchkjson // made of strings
+		raw, _ := json.Marshal(&out) // made of strings
 		return raw
 	}
 	for word, mode := range choiceWords {

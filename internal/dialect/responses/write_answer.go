@@ -46,13 +46,15 @@ func (w *Writer) appendResponse(dst []byte, status string) []byte {
 		dst = appendUsage(append(dst, `,"usage":`...), w.usage)
 	}
 	if w.echo == nil {
-		w.echo = appendEcho(nil, w.req)
+		w.echo = oneLine(appendEcho(nil, w.req))
 	}
 	return append(append(dst, w.echo...), '}')
 }
 
 // knownTiers are this dialect's words for a service tier; other providers have others.
-var knownTiers = map[string]bool{"auto": true, "default": true, "flex": true, "scale": true, "priority": true}
+var knownTiers = map[string]bool{
+	"auto": true, "default": true, "flex": true, "scale": true, "priority": true, "fast": true, "ultrafast": true,
+}
 
 // The statuses of a response, and of an item.
 const (

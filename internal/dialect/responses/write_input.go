@@ -79,7 +79,7 @@ func (w *promptWriter) output(parts []llm.Part) rawJSON {
 	if len(out) == 0 {
 		return quoted("")
 	}
-	raw, _ := json.Marshal(out) //nolint:errchkjson // made of strings
+	raw, _ := json.Marshal(out) // made of strings
 	return raw
 }
 
@@ -89,13 +89,13 @@ func (w *promptWriter) message(role string, parts []llm.Part) {
 		return
 	}
 	if out := w.content(parts); len(out) > 0 {
-		raw, _ := json.Marshal(out) //nolint:errchkjson // made of strings
+		raw, _ := json.Marshal(out) // made of strings
 		w.add(item{Type: typeMessage, Role: role, Content: raw})
 	}
 }
 
 func quoted(s string) rawJSON {
-	raw, _ := json.Marshal(s) //nolint:errchkjson // a string always can be
+	raw, _ := json.Marshal(s) // a string always can be
 	return raw
 }
 
@@ -109,7 +109,7 @@ func (w *promptWriter) assistant(parts []llm.Part) {
 		case llm.Text:
 			w.add(item{Role: "assistant", Content: quoted(p.Text)})
 		case llm.Refusal:
-			raw, _ := json.Marshal([]part{{Type: typeRefusal, Refusal: p.Text}}) //nolint:errchkjson // made of strings
+			raw, _ := json.Marshal([]part{{Type: typeRefusal, Refusal: p.Text}}) // made of strings
 			// What a model put out has an id and a status in this dialect.
 			w.add(item{Type: typeMessage, ID: "msg_" + strconv.Itoa(len(w.items)), Status: "completed", Role: "assistant", Content: raw})
 		case llm.Reasoning:
