@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -13,7 +14,7 @@ import (
 func Read(req *llm.Request) (*llm.Prompt, error) {
 	var in request
 	if err := json.Unmarshal(req.Body, &in); err != nil {
-		return nil, badField(err)
+		return nil, badField("", err)
 	}
 	r := reader{called: map[string]string{}}
 	r.prompt = llm.Prompt{
@@ -37,11 +38,12 @@ func Read(req *llm.Request) (*llm.Prompt, error) {
 	return &r.prompt, nil
 }
 
-// badField turns an error of the JSON library into one that names the field.
-func badField(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_type", Err: err, Message: "a field of the request has the wrong type"}
+// badField turns an error of the JSON library into one that names the field, which lies
+// within another where that was read by itself.
+func badField(within string, err error) error {
+	e := &llm.Error{Kind: llm.Invalid, Param: within, Code: "invalid_type", Err: err, Message: "a field of the request has the wrong type"}
 	if at, ok := err.(*json.SemanticError); ok { //nolint:errorlint // returned as it is, never wrapped
-		e.Param = strings.ReplaceAll(strings.TrimPrefix(string(at.JSONPointer), "/"), "/", ".")
+		e.Param = strings.Trim(within+strings.ReplaceAll(string(at.JSONPointer), "/", "."), ".")
 		e.Message = e.Param + " has the wrong type: a " + at.JSONKind.String() + " cannot stand here"
 	}
 	return e
@@ -81,10 +83,10 @@ func readTier(word string) string {
 }
 
 func (r *reader) tools(tools []rawJSON) error {
-	for _, raw := range tools {
+	for i, raw := range tools {
 		var t tool
 		if err := json.Unmarshal(raw, &t); err != nil {
-			return badField(err)
+			return badField("tools."+strconv.Itoa(i), err)
 		}
 		if t.Type != "" && t.Type != "custom" {
 			r.prompt.Tools = append(r.prompt.Tools, llm.Tool{Name: t.Name, Raw: raw, Dialect: Name, Cache: t.Cache.read()})

@@ -53,13 +53,13 @@ func (r *reader) content(v rawJSON, at string) ([]llm.Part, error) {
 	case '"':
 		var text string
 		if err := json.Unmarshal(v, &text); err != nil {
-			return nil, badField(err)
+			return nil, badField(at, err)
 		}
 		return []llm.Part{{Kind: llm.Text, Text: text}}, nil
 	case '[':
 		var items []rawJSON
 		if err := json.Unmarshal(v, &items); err != nil {
-			return nil, badField(err)
+			return nil, badField(at, err)
 		}
 		b := blocks{reader: r}
 		for i, raw := range items {
@@ -84,7 +84,7 @@ type blocks struct {
 func (b *blocks) add(raw rawJSON, at string) error {
 	var in block
 	if err := json.Unmarshal(raw, &in); err != nil {
-		return badField(err)
+		return badField(at, err)
 	}
 	part := llm.Part{Cache: in.Cache.read()}
 	switch in.Type {

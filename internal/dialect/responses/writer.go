@@ -305,7 +305,7 @@ func (w *Writer) logprobs(dst, object []byte) []byte {
 		}
 		p.logprobs = append(p.logprobs, entry.Raw()...)
 	}
-	p.logprobs = append(p.logprobs[:from:from], oneLine(p.logprobs[from:])...)
+	oneLine(p.logprobs[from:])
 	fresh := bytes.TrimPrefix(p.logprobs[from:], []byte(","))
 	if len(fresh) == 0 {
 		return dst
