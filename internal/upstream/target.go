@@ -153,12 +153,13 @@ func newRequest(ctx context.Context, t *Target, spoken Spoken, bridge *dialect.B
 	}
 	out.Body, _ = newBody(body)
 	out.GetBody = func() (readCloser, error) { return newBody(body) }
+	out = out.WithContext(ctx)
 	if e.Sign != nil {
 		if err := e.Sign(out, body); err != nil {
 			return nil, err
 		}
 	}
-	return out.WithContext(ctx), nil
+	return out, nil
 }
 
 func accepts(codec *dialect.Codec) []string {

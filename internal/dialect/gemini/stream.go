@@ -44,7 +44,7 @@ func NewStream(req *llm.Request, opt llm.Options) *StreamDecoder {
 // what the upstream reported inside the stream, or that its bytes are unreadable.
 func (d *StreamDecoder) Next(ev sse.Event) (llm.Event, error) {
 	switch {
-	case ev.Comment:
+	case ev.Comment || d.frame.ended:
 		return d.comment(), nil // not passed on: Google sends none, and its Go SDK takes one for an error
 	case string(bytes.TrimSpace(ev.Data)) == "[DONE]": // of a server that imitates Google's
 		return d.done(), nil

@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -37,6 +38,7 @@ func (w *promptWriter) contents(turns []llm.Turn) (out list[content]) {
 }
 
 func (w *promptWriter) parts(parts []llm.Part) (out list[part]) {
+	parts = slices.Clone(parts) // for sign
 	for i := range parts {
 		p := &parts[i]
 		w.lost.If(p.Cache != nil, llm.FieldCache)
