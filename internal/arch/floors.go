@@ -64,6 +64,7 @@ var Floors = []Package{
 	{3, "internal/dialect/gemini", Room, "Gemini's wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/ollama", Room, "Ollama's wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/tgi", Room, "TGI's wire: bytes ⇄ llm values"},
+	{3, "internal/dialect/triton", Room, "Triton's generate extension: bytes ⇄ llm values"},
 	{3, "internal/catalog", Room, "providers, models, prices, abilities, data policies: data and look-up"},
 	{3, "internal/route", Room, "Question + Snapshot → Plan"},
 	{3, "internal/guard", Room, "Answer, ToolCall or Action + Facts → Verdict"},

@@ -18,6 +18,8 @@ import (
 	"github.com/fairlead/fairlead/internal/dialect/ollama"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
 	"github.com/fairlead/fairlead/internal/dialect/responses"
+	"github.com/fairlead/fairlead/internal/dialect/tgi"
+	"github.com/fairlead/fairlead/internal/dialect/triton"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/sse"
 )
@@ -232,6 +234,24 @@ var table = []Codec{
 			MediaType: bedrock.MediaType,
 			New:       func(r io.Reader, maxEvent int) Frames { return sse.NewEventStream(r, maxEvent) },
 		},
+	},
+	{
+		Name:        tgi.Name,
+		Path:        tgi.Path,
+		Write:       tgi.Write,
+		Answer:      tgi.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return tgi.NewStream(r, o) },
+		DecodeError: tgi.DecodeError,
+		Frames:      Events,
+	},
+	{
+		Name:        triton.Name,
+		Path:        triton.Path,
+		Write:       triton.Write,
+		Answer:      triton.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return triton.NewStream(r, o) },
+		DecodeError: triton.DecodeError,
+		Frames:      Events,
 	},
 }
 

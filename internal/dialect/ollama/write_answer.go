@@ -120,14 +120,17 @@ func appendDone(dst []byte, s llm.Stop, t money.Tokens, counted bool) []byte {
 	return dst
 }
 
-// doneReason is the word for why an answer ended. The dialect knows two; what was
-// withheld is told in OpenAI's word, since "stop" would call it whole.
+// doneReason is the word for why an answer ended; the dialect knows two, and two for
+// a model that was loaded or unloaded instead. What was withheld is told in OpenAI's
+// word, since "stop" would call it whole.
 func doneReason(s llm.Stop) string {
-	switch s.Reason {
-	case llm.StopLength:
+	switch {
+	case s.Reason == llm.StopLength:
 		return "length"
-	case llm.StopFilter:
+	case s.Reason == llm.StopFilter:
 		return "content_filter"
+	case s.Reason == llm.StopOther && (s.Word == "load" || s.Word == "unload"):
+		return s.Word
 	}
 	return "stop"
 }
