@@ -63,6 +63,8 @@ var Floors = []Package{
 	{3, "internal/dialect/anthropic", Room, "Anthropic's wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/gemini", Room, "Gemini's wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/ollama", Room, "Ollama's wire: bytes ⇄ llm values"},
+	{3, "internal/dialect/bedrock", Room, "Bedrock Converse's wire: llm values → bytes → llm values"},
+	{3, "internal/dialect/cohere", Room, "Cohere's wire: bytes ⇄ llm values; rerank on both sides"},
 	{3, "internal/dialect/tgi", Room, "TGI's wire: bytes ⇄ llm values"},
 	{3, "internal/dialect/triton", Room, "Triton's generate extension: bytes ⇄ llm values"},
 	{3, "internal/catalog", Room, "providers, models, prices, abilities, data policies: data and look-up"},

@@ -31,6 +31,8 @@ var confined = map[string][]string{
 	"github.com/spf13/cobra":            {"cmd/fairlead"},
 	"github.com/ethereum/go-ethereum":   {"internal/evm", "internal/chain"},
 	"github.com/gagliardetto/solana-go": {"internal/solana", "internal/chain"},
+	"github.com/aws":                    {"internal/upstream"},
+	"github.com/cohere-ai":              {},
 	"github.com/chromedp/chromedp":      {},
 	"github.com/google/go-cmp":          {},
 	"github.com/rogpeppe/go-internal":   {},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead/internal/dialect/anthropic"
 	"github.com/fairlead/fairlead/internal/dialect/bedrock"
+	"github.com/fairlead/fairlead/internal/dialect/cohere"
 	"github.com/fairlead/fairlead/internal/dialect/gemini"
 	"github.com/fairlead/fairlead/internal/dialect/ollama"
 	"github.com/fairlead/fairlead/internal/dialect/openai"
@@ -251,6 +252,20 @@ var table = []Codec{
 		Answer:      triton.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return triton.NewStream(r, o) },
 		DecodeError: triton.DecodeError,
+	},
+	{
+		Name:        cohere.Name,
+		Decode:      cohere.Decode, // of rerank alone, which has no stream
+		Read:        cohere.Read,
+		WriteAnswer: cohere.WriteAnswer,
+		AppendError: cohere.AppendError,
+		Names:       cohere.Names,
+		Path:        cohere.Path,
+		Encode:      cohere.Encode,
+		Write:       cohere.Write,
+		Answer:      cohere.Answer,
+		Stream:      func(r *llm.Request, o llm.Options) Decoder { return cohere.NewStream(r, o) },
+		DecodeError: cohere.DecodeError,
 		Frames:      Events,
 	},
 }

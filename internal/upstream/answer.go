@@ -38,7 +38,7 @@ const (
 
 // requestID finds the upstream's own id of the call, for its support desk.
 func requestID(h http.Header) string {
-	for _, name := range [...]string{"X-Request-Id", "Request-Id", "Cf-Ray"} {
+	for _, name := range [...]string{"X-Request-Id", "Request-Id", "X-Amzn-Requestid", "Cf-Ray"} {
 		if v := h[name]; len(v) > 0 && len(v[0]) <= 128 {
 			return v[0]
 		}

@@ -5,14 +5,20 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
+
+	"github.com/fairlead/fairlead/internal/dialect"
+	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/money"
 )
 
 var signed = time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC)
@@ -149,5 +155,49 @@ func TestAt_KeepsAnEscapedPath(t *testing.T) {
 		if got := at(base, c.path).String(); got != c.want {
 			t.Errorf("%s + %s: %s, want %s", c.base, c.path, got, c.want)
 		}
+	}
+}
+
+// TestCall_OfBedrock: a client of OpenAI's dialect, a target at AWS, signed, over a real connection.
+func TestCall_OfBedrock(t *testing.T) {
+	t.Parallel()
+	var frames bytes.Buffer
+	for _, event := range [][2]string{
+		{"messageStart", `{"role":"assistant"}`}, {"contentBlockDelta", `{"contentBlockIndex":0,"delta":{"text":"Hi"}}`}, {"contentBlockStop", `{"contentBlockIndex":0}`},
+		{"messageStop", `{"stopReason":"end_turn"}`}, {"metadata", `{"usage":{"inputTokens":3,"outputTokens":2,"totalTokens":5}}`},
+	} {
+		m := eventstream.Message{Payload: []byte(event[1])}
+		m.Headers.Set(":event-type", eventstream.StringValue(event[0]))
+		m.Headers.Set(":message-type", eventstream.StringValue("event"))
+		if err := eventstream.NewEncoder().Encode(&frames, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const path = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fx/converse-stream"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.RequestURI != path || r.Header.Get("Accept") != "application/vnd.amazon.eventstream" || !strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/bedrock/aws4_request, SignedHeaders=accept;content-length;content-type;host;x-amz-date,") {
+			t.Errorf("%s %v", r.RequestURI, r.Header)
+		}
+		w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
+		w.Header().Set("x-amzn-RequestId", "aws-1")
+		_, _ = w.Write(frames.Bytes())
+	}))
+	defer server.Close()
+	transport := NewTransport(5 * time.Second)
+	defer transport.CloseIdleConnections()
+	target := over("aws", transport)
+	codec, _ := dialect.ByName("bedrock")
+	base, _ := url.Parse(server.URL)
+	target.Speaks = []Spoken{{Codec: codec, Base: base}}
+	target.Options = llm.Options{Model: "arn:aws:bedrock:us-east-1:1:inference-profile/x"}
+	target.Endpoint.Sign, _ = SignAWS("a:b", "eu-west-1", fixed)
+	call := newCall(request(t, llm.Chat, streamBody), target)
+	got := listen(t.Context(), call)
+	if got.err != nil || !strings.Contains(got.raw, `"content":"Hi"`) || !strings.HasSuffix(got.raw, "data: [DONE]\n\n") {
+		t.Fatalf("%v %s", got.err, got.raw)
+	}
+	row := call.Attempts[0]
+	if row.RequestID != "aws-1" || row.Bill.Usage.Total() != 5 || row.Bill.Cost.State != money.Known {
+		t.Errorf("%+v", row)
 	}
 }
