@@ -15,15 +15,6 @@ import (
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
-func codec(t *testing.T, name string) *Codec {
-	t.Helper()
-	c, ok := ByName(name)
-	if !ok {
-		t.Fatalf("no dialect %s", name)
-	}
-	return c
-}
-
 // bridge carries a client's request to a target's dialect.
 func bridge(t *testing.T, client, target string, in llm.Incoming) *Bridge {
 	t.Helper()
