@@ -252,6 +252,7 @@ var table = []Codec{
 		Answer:      triton.Answer,
 		Stream:      func(r *llm.Request, o llm.Options) Decoder { return triton.NewStream(r, o) },
 		DecodeError: triton.DecodeError,
+		Frames:      Events,
 	},
 	{
 		Name:        cohere.Name,

@@ -313,8 +313,23 @@ func (v *Verdict) passed(req *llm.Request, b *dialect.Bridge) {
 	}
 }
 
-// sentFacts reads what was sent as the target would.
+// sentFacts reads what was sent as the target would, with what holds there unsaid.
 func sentFacts(target *dialect.Codec, body []byte) ([]Fact, error) {
+	facts, err := targetReads(target, body)
+	if err != nil {
+		return nil, err
+	}
+	thinks := func(f Fact) bool { return f.Key == "thinking" || f.Key == "effort" || f.Key == "budget" }
+	if slices.Contains(quiet, target.Name) && !slices.ContainsFunc(facts, thinks) {
+		facts = append(facts, Fact{Key: "thinking", Value: "off"})
+	}
+	if slices.Contains(open, target.Name) {
+		facts = append(facts, Fact{Key: "thoughts shown", Value: "true"})
+	}
+	return facts, nil
+}
+
+func targetReads(target *dialect.Codec, body []byte) ([]Fact, error) {
 	if read, ok := targetReaders[target.Name]; ok {
 		return read(body)
 	}
@@ -329,14 +344,7 @@ func sentFacts(target *dialect.Codec, body []byte) ([]Fact, error) {
 	if len(prompt.Unread) > 0 {
 		return nil, fmt.Errorf("it has fields that the dialect does not know: %v", prompt.Unread)
 	}
-	facts := PromptFacts(prompt)
-	if slices.Contains(quiet, target.Name) && !slices.ContainsFunc(facts, func(f Fact) bool { return f.Key == "thinking" || f.Key == "effort" || f.Key == "budget" }) {
-		facts = append(facts, Fact{Key: "thinking", Value: "off"})
-	}
-	if slices.Contains(open, target.Name) {
-		facts = append(facts, Fact{Key: "thoughts shown", Value: "true"})
-	}
-	return facts, nil
+	return PromptFacts(prompt), nil
 }
 
 // quiet are the targets whose model, of those above, thinks only when it is told to.

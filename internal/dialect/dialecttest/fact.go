@@ -72,6 +72,7 @@ const (
 type Verdict struct {
 	Outcome Outcome
 	Lost    []string // the client's names of what was lost
+	Changed []string // the keys of what was said in another form
 	// Problems is what breaks the contract, "" for none.
 	Problems []string
 }
@@ -107,6 +108,9 @@ func judge(said, arrived []Fact, lost, unread []string, names map[llm.Field]stri
 			outcome = Lost
 		case outcome == Silent:
 			v.problem("lost in silence: " + f.String())
+		}
+		if outcome == Changed && !slices.Contains(v.Changed, f.Key) {
+			v.Changed = append(v.Changed, f.Key)
 		}
 		v.Outcome = max(v.Outcome, outcome)
 	}

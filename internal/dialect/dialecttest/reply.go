@@ -3,7 +3,7 @@ package dialecttest
 import (
 	"bytes"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/fairlead/fairlead/internal/dialect"
 	"github.com/fairlead/fairlead/internal/llm"
@@ -73,14 +73,15 @@ func Reply(client, target *dialect.Codec, feature ReplyFeature) (v Verdict, ok b
 	}
 	v.Outcome = max(v.Outcome, streamed.Outcome)
 	v.Lost = union(v.Lost, streamed.Lost)
+	v.Changed = union(v.Changed, streamed.Changed)
 	v.Problems = append(v.Problems, streamed.Problems...)
 	return v, true
 }
 
 func union(a, b []string) []string {
-	out := append([]string(nil), a...)
+	out := slices.Clone(a)
 	for _, s := range b {
-		if !strings.Contains("\n"+strings.Join(out, "\n")+"\n", "\n"+s+"\n") {
+		if !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}

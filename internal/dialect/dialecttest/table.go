@@ -2,6 +2,8 @@ package dialecttest
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fairlead/fairlead/internal/dialect"
@@ -29,7 +31,12 @@ func (r *Result) Cell() string {
 		}
 		return "⊘ " + strings.Join(names, " ")
 	case r.Outcome == Changed:
-		return "~"
+		notes := make([]string, len(r.Changed))
+		for i, key := range r.Changed {
+			notes[i] = note(key)
+		}
+		slices.Sort(notes)
+		return "~ " + strings.Join(slices.Compact(notes), " ")
 	}
 	return "✓"
 }
@@ -62,17 +69,53 @@ reads it; an answer of the target, plain and streamed, is carried back and read 
 | sign | means |
 |---|---|
 | ✓ | kept, word for word |
-| ~ | carried in another form that means the same: an effort as a budget of tokens, a call's id made anew, a cache class within its total, a stop reason by the nearest word |
+| ~ *n* | carried in another form that means the same; *n* is its line in the list below |
 | ⊘ | not carried, and the loss report (` + "`x-fairlead-loss`" + `) names the client's field that stands beside it |
 | – | does not arise: the dialect that speaks has no such thing, or the target neither signs nor redacts |
 
-Where both speak the same dialect, the bytes pass through but for the model's name.
+Where both speak the same dialect, the bytes pass through but for the model's name. Targets are asked for the models in
+dialecttest's table: what can be said depends on them, too.
+
+The forms that stand for another:
+
 `
+
+// forms are the ways in which a fact may be said otherwise, by its key; those that are
+// not here stand at another place.
+var forms = []struct {
+	keys []string
+	says string
+}{
+	{nil, "at another place, such as an image of a tool's result in the user's turn behind it"},
+	{[]string{"effort", "budget", "thinking"}, "an effort for a number of tokens, the other way round, or the nearest effort; nothing where the model decides anyway"},
+	{[]string{"thoughts summed up"}, "a summary of some length"},
+	{[]string{"tool", "schema", "choice", "allowed tools"}, "tools that must not be called are not offered"},
+	{[]string{"refusal"}, "a refusal in plain words"},
+	{[]string{"document", "document name", "document type", "document context"}, "a document, its name or what is said about it among the words, or its name in letters that the provider takes"},
+	{[]string{"call id"}, "the id of a call made anew"},
+	{[]string{"stop", "stop sequence"}, "the nearest word for why the answer ended; which sequence was met is not said"},
+	{[]string{"cache read", "cache write 5m", "cache write 1h", "audio input", "reasoning", "audio output"}, "tokens within the total, where the client has no name for their class"},
+	{[]string{"signature", "redacted"}, "a proof of thought in another field, which finds its way back"},
+	{[]string{"tier", "image detail"}, "nothing, which means the same there"},
+	{[]string{"user", "metadata"}, "the user's id in metadata, or the other way round"},
+}
+
+func note(key string) string {
+	for i := range forms {
+		if slices.Contains(forms[i].keys, key) {
+			return strconv.Itoa(i + 1)
+		}
+	}
+	return "1"
+}
 
 // Markdown writes the table of all results.
 func Markdown(results []Result) string {
 	var b strings.Builder
 	b.WriteString(preface)
+	for i := range forms {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, forms[i].says)
+	}
 	for _, reply := range [...]bool{false, true} {
 		title := "Requests of clients of "
 		if reply {
