@@ -17,6 +17,8 @@ type Writer struct {
 	head []byte // of every chunk, up to the choices
 
 	blocks  map[[2]int]*shownBlock // by choice and block
+	last    *shownBlock            // that was asked for last, of lastAt
+	lastAt  [2]int
 	choices map[int]*shownChoice
 	done    bool
 	lost    llm.Losses
@@ -141,7 +143,10 @@ func quoted(s string) string { return string(rawjson.AppendString(nil, s)) }
 var pieceFields = map[llm.PartKind]string{llm.Text: "content", llm.Refusal: "refusal", llm.Reasoning: "reasoning_content"}
 
 func (w *Writer) piece(dst []byte, d *llm.Delta) []byte {
-	b := w.blocks[[2]int{d.Choice, d.Block}]
+	if at := [2]int{d.Choice, d.Block}; w.last == nil || w.lastAt != at {
+		w.last, w.lastAt = w.blocks[at], at
+	}
+	b := w.last
 	switch {
 	case b == nil:
 		return dst
