@@ -305,7 +305,7 @@ func (g *goSuite) brokenStreams(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 		for _, choice := range acc.Choices {
-			if choice.FinishReason != "" || !strings.HasPrefix(openaifake.Sentence, choice.Message.Content) {
+			if choice.FinishReason != "" || !strings.HasPrefix(openaifake.Sentence, choice.Message.Content) { //nolint:gocritic // the part that came is a prefix of the whole
 				t.Errorf("%s: finish %q, text %q", name, choice.FinishReason, choice.Message.Content)
 			}
 		}
@@ -331,7 +331,7 @@ func (g *goSuite) cuts(t *testing.T) {
 			text, finish = acc.Choices[0].Message.Content, acc.Choices[0].FinishReason
 		}
 		switch complete := text == openaifake.Sentence && finish == "stop"; {
-		case !strings.HasPrefix(openaifake.Sentence, text):
+		case !strings.HasPrefix(openaifake.Sentence, text): //nolint:gocritic // the part that came is a prefix of the whole
 			t.Errorf("cut at %d: text %q", at, text)
 		case finish != "" && !complete, err == nil && !complete:
 			t.Errorf("cut at %d: error %v, finish %q, text %q", at, err, finish, text)

@@ -51,6 +51,8 @@ func TestSDK_Fake(t *testing.T) {
 }
 
 // TestSDK_Real runs the suites one after another: they share one model on two cores.
+//
+//nolint:paralleltest,tparallel // see above
 func TestSDK_Real(t *testing.T) {
 	t.Parallel()
 	if direct() {

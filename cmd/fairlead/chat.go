@@ -54,9 +54,11 @@ stderr.`,
 	}
 	cmd.Flags().StringVarP(&model, "model", "m", "", "model or target `name` (default: the first that the server offers)")
 	cmd.Flags().StringVar(&system, "system", "", "system `prompt`")
-	cmd.Flags().IntVar(&maxTokens, "max-tokens", defaultMaxTokens, "`most` tokens of one answer; small models may ramble")
+	cmd.Flags().IntVar(&maxTokens, "max-tokens", defaultMaxTokens, "most tokens of one answer, `n`; small models may ramble")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "no line about route and cost")
 	r.flags(cmd)
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	completeFlag(cmd, "model", completeNames(r, offered("model", "target")))
 	return cmd
 }
 

@@ -63,7 +63,7 @@ func configCheck() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "check [FILE]", Short: "Say what is wrong with a configuration, all at once",
-		Example: "  fairlead config check fairlead.yaml", Args: cobra.MaximumNArgs(1),
+		Example: "  fairlead config check fairlead.yaml", Args: cobra.MaximumNArgs(1), ValidArgsFunction: one(configFiles),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := loadConfig(fileArgument(args))
 			if asJSON {
@@ -110,7 +110,7 @@ func checkJSON(w io.Writer, cfg *config.Config, err error) error {
 func configShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show [FILE]", Short: "Print the configuration with its defaults, without its secrets",
-		Example: "  fairlead config show", Args: cobra.MaximumNArgs(1),
+		Example: "  fairlead config show", Args: cobra.MaximumNArgs(1), ValidArgsFunction: one(configFiles),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := loadConfig(fileArgument(args))
 			if err != nil {

@@ -129,3 +129,15 @@ func TestReadme_NamesCommandsThatExist(t *testing.T) {
 		}
 	}
 }
+
+func TestUp_SaysHowItWasCalled(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]string{
+		"fairlead": "fairlead", filepath.Join("bin", "fairlead"): filepath.Join("bin", "fairlead"),
+		filepath.Join(t.TempDir(), "fairlead"): "fairlead",
+	} {
+		if got := calledAs(arg); got != want {
+			t.Errorf("%s: %s, want %s", arg, got, want)
+		}
+	}
+}

@@ -61,6 +61,8 @@ func keysCreate(r *reach) *cobra.Command {
 	cmd.Flags().StringVar(&project, "project", "", "`name` of the project that the key belongs to")
 	cmd.Flags().DurationVar(&lives, "expires", 0, "how long it works, e.g. 720h (default: until it is revoked)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	completeFlag(cmd, "scope", cobra.FixedCompletions([]string{"admin"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -112,7 +114,7 @@ func keysList(r *reach) *cobra.Command {
 func keysRevoke(r *reach) *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke NAME|ID", Short: "Revoke a key at once: its next request is refused", Example: "  fairlead keys revoke app",
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: one(completeNames(r, openKeys)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
 			if err != nil {

@@ -22,7 +22,7 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := newRoot()
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := execute(ctx, root, os.Args[1:])
 	if err == nil {
 		return exitOK
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ func (c *client) offers(ctx context.Context, kind string) ([]server.Offer, error
 	if err := c.get(ctx, "/api/offers", &list); err != nil {
 		return nil, err
 	}
-	var out []server.Offer
+	out := []server.Offer{} // a script reads [] where there is none
 	for _, o := range list.Data {
 		if o.Kind == kind {
 			out = append(out, o)
@@ -65,6 +66,7 @@ its abilities and the data classes that it may see, too.`,
 	}
 	r.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.ValidArgsFunction = one(completeNames(r, offered("target")))
 	return cmd
 }
 
@@ -109,7 +111,7 @@ func showTarget(w io.Writer, offers []server.Offer, name string, asJSON bool) er
 		{"price", "USD per million tokens: " + orUnknown(d.PriceIn) + " in, " + orUnknown(d.PriceOut) + " out"},
 		{"context", window}, {"classes", classes}, {"can", strings.Join(d.Abilities, " ")},
 	} {
-		if _, err := fmt.Fprintf(w, "%-10s%s\n", line[0], line[1]); err != nil {
+		if _, err := fmt.Fprintf(w, "%-10s%s\n", line[0], fold(line[1], maxWidth-10, "\n          ")); err != nil {
 			return err
 		}
 	}
@@ -118,6 +120,30 @@ func showTarget(w io.Writer, offers []server.Offer, name string, asJSON bool) er
 		return err
 	}
 	return nil
+}
+
+// maxWidth is how many columns a terminal has at least.
+const maxWidth = 100
+
+// fold breaks a text between its words, so that no line is longer than width.
+func fold(text string, width int, newLine string) string {
+	var out strings.Builder
+	room := width
+	for word := range strings.FieldsSeq(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case room == width:
+		case n+1 > room:
+			out.WriteString(newLine)
+			room = width
+		default:
+			out.WriteByte(' ')
+			room--
+		}
+		out.WriteString(word)
+		room -= n
+	}
+	return out.String()
 }
 
 func modelsCommand(r *reach) *cobra.Command {

@@ -64,11 +64,15 @@ the running server, or from the data folder when none runs.`,
 	flags.BoolVarP(&follow, "follow", "f", false, "go on printing as they come")
 	r.flags(cmd)
 	for name, help := range map[string]string{
-		"limit": "how `many` (1 to 1000, default 50)", "after": "go on behind this `id`, as the last page ended",
+		"limit": "how many, `n` (1 to 1000, default 50)", "after": "go on behind this `id`, as the last page ended",
 		"task": "only this `task`", "status": "only this `status`: ok, error, canceled or cut", "target": "only this `target`", "model": "only this `model`",
 	} {
 		filter[name] = flags.String(name, "", help)
 	}
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	completeFlag(cmd, "status", cobra.FixedCompletions([]string{"ok", "error", "canceled", "cut"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, "target", completeNames(r, offered("target")))
+	completeFlag(cmd, "model", completeNames(r, offered("model", "target")))
 	return cmd
 }
 
@@ -179,11 +183,14 @@ func followExchanges(ctx context.Context, r *reach, p *printer) error {
 	events := sse.NewReader(res.Body, sse.DefaultMaxEvent)
 	for {
 		ev, err := events.Next()
-		if errors.Is(err, io.EOF) {
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // it stopped, or was killed
 			return unreachable(c.base, fmt.Errorf("the server ended"))
-		}
-		if err != nil {
+		case errors.Is(err, sse.ErrTooLong):
 			return err
+		default:
+			return unreachable(c.base, err)
 		}
 		if ev.Comment {
 			continue

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,6 +53,22 @@ func isUsage(err error) bool {
 		}
 	}
 	return false
+}
+
+// execute runs the command that the arguments name. A word that a group such as
+// keys does not know is a mistake; cobra alone would print the group's help and
+// call that a success.
+func execute(ctx context.Context, root *cobra.Command, args []string) (*cobra.Command, error) {
+	cmd, rest, err := root.Find(args)
+	if err == nil && !cmd.Runnable() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+		text := fmt.Sprintf("unknown command %q for %q", rest[0], cmd.CommandPath())
+		cmd.SuggestionsMinimumDistance = 2 // cobra's own
+		if near := cmd.SuggestionsFor(rest[0]); len(near) > 0 {
+			text += "\n\nDid you mean this?\n\t" + strings.Join(near, "\n\t") + "\n"
+		}
+		return cmd, usage("%s", text)
+	}
+	return root.ExecuteContextC(ctx)
 }
 
 // version is set by the linker; a plain build tells what the Go tool knows.

@@ -54,6 +54,7 @@ end; SIGHUP, or a change of the file, reloads the configuration.`,
 	}
 	r.dataFlag(cmd)
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration `file` (default: fairlead.yaml, if it is there)")
+	completeFlag(cmd, "config", configFiles)
 	cmd.Flags().StringVar(&f.listen, "listen", "", "`address` instead of the configured one, e.g. 127.0.0.1:9000")
 	cmd.Flags().BoolVar(&f.setup, "setup", false, "first get the local engine and a small model (about 150 MB, kept)")
 	return cmd
@@ -196,7 +197,7 @@ func banner(w io.Writer, a *app.App, cfg *config.Config, found []config.Found, s
     -d '{"model": "%s", "max_tokens": 100,
          "messages": [{"role": "user", "content": "Say hello"}]}'
 `, s.URL, key, name)
-		fmt.Fprintf(out, "\nNow, in another terminal: fairlead chat%s \"hello\"\n", dataFlag(cfg.Data))
+		fmt.Fprintf(out, "\nNow, in another terminal: %s chat%s \"hello\"\n", calledAs(os.Args[0]), dataFlag(cfg.Data))
 		return
 	}
 	fmt.Fprintln(out, "\nThere is no target yet: `fairlead up --setup` gets a small local model, or name one in\nfairlead.yaml (the README has the shortest).")
@@ -230,6 +231,15 @@ func firstName(cfg *config.Config) string {
 		return cfg.Targets[0].Name
 	}
 	return ""
+}
+
+// calledAs is how the program can be called from the same folder. A newcomer has it
+// in bin and not on the path.
+func calledAs(arg string) string {
+	if !strings.ContainsRune(arg, filepath.Separator) || filepath.IsAbs(arg) {
+		return "fairlead"
+	}
+	return arg
 }
 
 // relative shortens a path below the working folder.

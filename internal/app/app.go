@@ -113,6 +113,7 @@ func (a *App) wire(ctx context.Context, prices *catalog.Catalog) error {
 		Authenticate: a.authenticate,
 		House:        a.house.Load,
 		Recordable:   a.ledger.Ready,
+		Streams:      make(chan struct{}, cfg.Limits.Streams),
 		Reserve:      a.reserve,
 		Record: func(x *exchange.Exchange) {
 			metrics.Observe(x)
@@ -248,8 +249,9 @@ func serverConfig(cfg *config.Config) server.Config {
 	c := server.DefaultConfig()
 	c.BodyBytes = int64(cfg.Limits.Body)
 	c.BodyTime = cfg.Limits.BodyTimeout
-	c.StreamsAtOnce = cfg.Limits.Requests
+	c.RequestsAtOnce = cfg.Limits.Requests
 	c.CORSOrigins = cfg.CORS.Origins
+	c.CORSHeaders = cfg.CORS.Headers
 	c.CORSMaxAge = cfg.CORS.MaxAge
 	return c
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/fairlead/fairlead/internal/catalog"
 	"github.com/fairlead/fairlead/internal/config"
-	"github.com/fairlead/fairlead/internal/upstream"
 )
 
 // canned answers every call at once, without a network: what is left is what
@@ -54,7 +53,7 @@ func benchApp(b *testing.B, answer canned) http.Handler {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var target upstream.Target = *a.house.Load().Targets["up"]
+	target := *a.house.Load().Targets["up"]
 	target.Transport = answer
 	a.house.Load().Targets["up"] = &target
 	ctx, stop := context.WithCancel(context.Background())
@@ -62,7 +61,7 @@ func benchApp(b *testing.B, answer canned) http.Handler {
 	go func() { done <- a.ledger.Run(ctx) }()
 	b.Cleanup(func() {
 		stop()
-		<-done
+		_ = <-done // Close says what went wrong
 		if err := a.Close(); err != nil {
 			b.Error(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,7 +73,7 @@ func (b *builder) abilities(t *config.Target) llm.Ability {
 	provider, ok := b.catalog.Provider(t.Provider)
 	var can llm.Ability
 	if ok {
-		can = named(provider.Does.Surfaces) | named(provider.Does.Abilities)
+		can = (named(provider.Does.Surfaces) | named(provider.Does.Abilities)) &^ named(provider.Does.Lacks(t.Model))
 	}
 	return (can | named(t.Abilities.Add)) &^ named(t.Abilities.Remove)
 }
@@ -100,6 +101,8 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 	}
 	if provider != nil {
 		out.Options.AskUsage = provider.API.StreamUsage
+		out.Options.Takes = provider.API.Takes
+		out.Options.NoThinking = b.abilities(t)&llm.CanThink == 0
 	}
 	if t.Provider == config.LocalProvider {
 		out.Speaks, out.Transport = []upstream.Spoken{{Codec: codec, Base: localBase}}, b.local
@@ -118,9 +121,25 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 		}
 		out.Speaks = append(out.Speaks, upstream.Spoken{Codec: codec, Base: base})
 	}
+	if len(out.Speaks) > 1 {
+		out.Unspoken = new(atomic.Uint32)
+	}
 	out.Endpoint = upstream.Endpoint{Header: http.Header{}}
-	out.Transport = b.pool(t.Timeouts.Connect)
-	return out, credentials(out.Endpoint.Header, t, provider)
+	out.Transport = jobs(b.pool(t.Timeouts.Connect), provider, base)
+	return out, credentials(&out.Endpoint, t, provider)
+}
+
+// jobs makes answers of the jobs that some providers answer with. Runpod's endpoints
+// have a compatible API, too, which needs none.
+func jobs(next http.RoundTripper, p *catalog.Provider, base *url.URL) http.RoundTripper {
+	switch {
+	case p == nil:
+	case p.API.Jobs == "replicate":
+		return &upstream.JobTransport{Next: next, API: upstream.Replicate{}}
+	case p.API.Jobs == "runpod" && !strings.Contains(base.Path, "/openai/"):
+		return &upstream.JobTransport{Next: next, API: upstream.Runpod{}}
+	}
+	return next
 }
 
 func (b *builder) pool(connect time.Duration) upstream.Transport {
@@ -143,16 +162,21 @@ func (b *builder) close() {
 	}
 }
 
-// credentials puts the key and the configured headers into a header.
-func credentials(h http.Header, t *config.Target, p *catalog.Provider) error {
+// credentials puts the key and the configured headers onto an endpoint.
+func credentials(to *upstream.Endpoint, t *config.Target, p *catalog.Provider) error {
+	h := to.Header
 	key, err := t.Key.Reveal()
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
 	if key != "" {
-		switch form := authForm(p); form {
-		case "x-api-key", "api-key", "x-goog-api-key":
+		switch form := authForm(p); {
+		case form == "x-api-key", form == "api-key", form == "x-goog-api-key":
 			h.Set(form, key)
+		case form == "aws-sigv4" && strings.Contains(key, ":"): // else it is a bearer token
+			if to.Sign, err = upstream.SignAWS(key, "", time.Now); err != nil {
+				return fmt.Errorf("key: %w", err)
+			}
 		default:
 			h.Set("Authorization", "Bearer "+key)
 		}

@@ -95,3 +95,41 @@ func TestLoad_MoreThanTheLimitIsRefused(t *testing.T) {
 		t.Errorf("afterwards: %d %s", got.status, got.body)
 	}
 }
+
+func TestLoad_MoreStreamsThanTheLimitAreRefused(t *testing.T) {
+	t.Parallel()
+	up := testkit.NewUpstream(t)
+	g := start(t, up, twoTargets+"limits: { streams: 1 }\n")
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		res, err := g.open(t.Context(), "POST", chatPath, asking("one", streamed, behaving("hold")))
+		if err == nil {
+			_, err = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+		}
+		if err != nil {
+			t.Errorf("the stream within the limit: %v", err)
+		}
+	})
+	up.WaitRequests(t, 1)
+	got := g.chat(t, asking("one", streamed))
+	f := failure(t, got.body)
+	if got.status != 503 || text(f.Error.Code) != "overloaded" || !strings.Contains(f.Error.Message, "too many streams") || got.header.Get("Retry-After") != "1" || got.header.Get("X-Should-Retry") != "" {
+		t.Errorf("%d %v %s", got.status, got.header, got.body)
+	}
+	if x := g.of(t, got); x.Result.HTTPStatus != 503 || x.Result.Kind != "overloaded" || len(x.Attempts) != 0 {
+		t.Errorf("recorded %+v", x)
+	}
+	if got := g.chat(t, asking("one")); got.status != 200 {
+		t.Errorf("a plain answer counts as a stream: %d %s", got.status, got.body)
+	}
+	up.Release()
+	wait.Wait()
+	for range 2 { // what is refused, fails or ends gives its place back
+		for _, behavior := range []string{"status=500", "cut-event=3", "say=Ahoy"} {
+			if got := g.chat(t, asking("one", streamed, behaving(behavior))); got.status == 503 {
+				t.Errorf("%s, afterwards: %s", behavior, got.body)
+			}
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -25,17 +26,30 @@ type Started struct {
 	URL string // that clients on this machine can use
 }
 
-// heapFloor is memory that is reserved and never touched: it costs address space,
-// not memory. The collector runs when the heap has doubled, and a gateway's live heap
-// is so small that this would be every few milliseconds under load; with the floor
-// it is once per heapFloor of garbage.
-const heapFloor = 48 << 20
+// The collector runs when the heap has grown by gcPercent. A gateway's live heap is so
+// small that this would be every few milliseconds under load: heapFloor is memory that
+// is reserved and never touched, which costs address space and counts as live. With
+// 10,000 open streams the heap is large, and half of it again is garbage enough.
+const (
+	heapFloor = 32 << 20
+	gcPercent = 50
+)
+
+// tuneCollector sets that up, unless the operator has an opinion of their own. What it
+// returns must stay reachable.
+func tuneCollector() []byte {
+	if os.Getenv("GOGC") != "" {
+		return nil
+	}
+	debug.SetGCPercent(gcPercent)
+	return make([]byte, heapFloor)
+}
 
 // Run serves until ctx ends, then stops in order: no new requests, answers under
 // way within the drain time, the engine, and last what is left to record. ready is
 // called once the port is open.
 func (a *App) Run(ctx context.Context, ready func(Started)) error {
-	floor := make([]byte, heapFloor)
+	floor := tuneCollector()
 	defer runtime.KeepAlive(floor)
 	cfg := a.current()
 	listener, err := listen(ctx, cfg.Listen)

@@ -56,11 +56,18 @@ type API struct {
 	// Also are the other dialects that it speaks, with what stands behind the base URL
 	// for each in place of BasePath. A client's own dialect is preferred among all.
 	Also map[string]string `toml:"also"`
+	// Takes are fields beyond those of the dialect's publisher that it is known to take,
+	// of top_k, min_p, repetition_penalty, reasoning_content, reasoning_details and
+	// video_url.
+	Takes []string `toml:"takes"`
 	// Auth is the form of the key: "bearer", "x-api-key", "api-key",
 	// "x-goog-api-key", "aws-sigv4" (ACCESS:SECRET or ACCESS:SECRET:SESSION),
 	// "google-adc" (a service account's JSON), or "none" where a key is optional and
 	// then sent as a bearer.
 	Auth string `toml:"auth"`
+	// Jobs is the form of the jobs that it answers with, where it does: "replicate" or
+	// "runpod".
+	Jobs string `toml:"jobs"`
 	// KeyEnv are environment variables that usually hold the key, the best first.
 	KeyEnv []string `toml:"key_env"`
 	// Ports are where a local server listens by default, for discovery.
@@ -77,6 +84,26 @@ type Does struct {
 	Abilities []string `toml:"abilities"`
 	// Models says that GET …/models lists what there is.
 	Models bool `toml:"models"`
+	// Except are models that lack some of the abilities.
+	Except []Exception `toml:"except"`
+}
+
+// Exception is what models of certain names cannot do, in the form of Match.
+type Exception struct {
+	Models string   `toml:"models"`
+	Lack   []string `toml:"lack"`
+
+	match Match
+}
+
+// Lacks are the abilities that a model lacks of those of its provider.
+func (d *Does) Lacks(model string) (names []string) {
+	for i := range d.Except {
+		if d.Except[i].match.Names(model) {
+			names = append(names, d.Except[i].Lack...)
+		}
+	}
+	return names
 }
 
 // Prices says how usage and prices of the provider are found.
@@ -138,6 +165,12 @@ func parseProvider(file string, text []byte) (*Provider, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	p.Prices.match = m
+	for i := range p.Does.Except {
+		e := &p.Does.Except[i]
+		if e.match, err = ParseMatch(e.Models); err != nil {
+			return nil, fmt.Errorf("%s: does.except: %w", file, err)
+		}
+	}
 	return p, nil
 }
 

@@ -74,7 +74,7 @@ const (
 // CORS is what browsers are told about other origins.
 type CORS struct {
 	Origins []string      `yaml:"origins" doc:"Origins such as https://app.example.com, or \"*\" for every one (keys in headers protect such calls, cookies are never allowed)."`
-	Headers []string      `yaml:"headers" doc:"Request headers that pages may send beside those of the APIs."`
+	Headers []string      `yaml:"headers" doc:"Request headers that such pages may send, all of them: authorization and content-type are among those that clients need. Without it, every header that they ask for."`
 	MaxAge  time.Duration `yaml:"max_age" doc:"How long a browser may remember the answer to its preflight."`
 }
 
@@ -85,7 +85,7 @@ type Limits struct {
 	JSONDepth     int           `yaml:"json_depth" min:"8" max:"10000" doc:"How deep arrays and objects of a request may be nested."`
 	Event         Bytes         `yaml:"event" min:"1024" max:"1073741824" doc:"Longest line of an upstream's event stream, and largest plain answer."`
 	Requests      int           `yaml:"requests" min:"1" max:"1000000" doc:"Requests that may be under way at the same time. More get 503."`
-	Streams       int           `yaml:"streams" min:"1" max:"1000000" doc:"Streams among them that may be open at the same time."`
+	Streams       int           `yaml:"streams" min:"1" max:"1000000" doc:"Streams among them that may be open at the same time. More get 503; plain answers go on."`
 	HeaderTimeout time.Duration `yaml:"header_timeout" doc:"How long a client may take to send its headers."`
 	BodyTimeout   time.Duration `yaml:"body_timeout" doc:"How long a client may take to send its body."`
 	Drain         time.Duration `yaml:"drain" doc:"How long open streams may go on after SIGTERM."`

@@ -307,7 +307,7 @@ func TestLoad_SaysWhereItLooked(t *testing.T) {
 	}
 	dir := t.TempDir()
 	_, err = config.Load(filepath.Join(dir, "fairlead.yaml"), config.System(c))
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "--config") {
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "name another") {
 		t.Errorf("Load of nothing: %v", err)
 	}
 	big := filepath.Join(dir, "big.yaml")

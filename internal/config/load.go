@@ -54,7 +54,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(text)) > limit {
 		err = fmt.Errorf("%s is longer than %d bytes", path, limit)
@@ -68,7 +68,7 @@ func Load(path string, from *Sources) (*Config, error) {
 	text, err := from.ReadFile(path, strict.MaxSize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no configuration at %s: name another with --config, or leave it out to use what is found on this machine: %w", path, err)
+		return nil, fmt.Errorf("there is no configuration at %s: name another, or let `fairlead up` without one use what is found on this machine: %w", path, err)
 	case err != nil:
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}

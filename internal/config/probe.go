@@ -30,7 +30,7 @@ func HTTPProbe(client *http.Client) Probe {
 		if err != nil {
 			return nil, err
 		}
-		defer resp.Body.Close() //nolint:errcheck // it was only read
+		defer resp.Body.Close()
 		if resp.StatusCode != http.StatusOK {
 			return nil, fmt.Errorf("answered %s", resp.Status)
 		}

@@ -107,8 +107,8 @@ func walk(t *testing.T, typ reflect.Type, schema map[string]any, path string) (s
 		return 0
 	}
 	properties, _ := schema["properties"].(map[string]any)
-	for i := range typ.NumField() {
-		name := typ.Field(i).Tag.Get("yaml")
+	for f := range typ.Fields() {
+		name := f.Tag.Get("yaml")
 		if name == "" || name == "-" || strings.HasPrefix(name, ",") {
 			continue
 		}
@@ -121,7 +121,7 @@ func walk(t *testing.T, typ reflect.Type, schema map[string]any, path string) (s
 		if d, _ := setting["description"].(string); len(d) < 10 || !strings.HasSuffix(d, ".") {
 			t.Errorf("%s.%s has the description %q: write a sentence", path, name, d)
 		}
-		seen += walk(t, typ.Field(i).Type, setting, path+"."+name)
+		seen += walk(t, f.Type, setting, path+"."+name)
 	}
 	return seen
 }

@@ -226,7 +226,10 @@ func (c *checker) cors() {
 		}
 	}
 	for i, name := range c.cfg.CORS.Headers {
-		if name != "" && !isToken(name) {
+		switch {
+		case name == "*":
+			c.problem("browsers do not take \"*\" for authorization: leave the list out to allow every header", "cors", "headers", entry(i))
+		case name != "" && !isToken(name):
 			c.problem(fmt.Sprintf("%q is not the name of a header", name), "cors", "headers", entry(i))
 		}
 	}

@@ -64,7 +64,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	// file in the place of the old one.
 	notify, err := fsnotify.NewWatcher()
 	if err == nil {
-		defer notify.Close() //nolint:errcheck // nothing is lost by it
+		defer notify.Close()
 		err = notify.Add(filepath.Dir(w.path))
 	}
 	if err != nil {
@@ -84,7 +84,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			if open && w.concerns(e.Name) {
 				quiet.Reset(settle)
 			}
-		case <-notify.Errors: // an overflow: events were lost
+		case _ = <-notify.Errors: // an overflow: events were lost
 			quiet.Reset(settle)
 		case <-quiet.C:
 			w.check(false)

@@ -76,7 +76,7 @@ func TestPages(t *testing.T) {
 		want, not  []string
 	}{
 		{"overview", "/console/?range=1h", full, 200, []string{
-			"$0.0000123", "1 request</a> in the last hour", "100 % ok", "first byte in 210 ms (p50), p95 not estimable (n = 1)",
+			"$0.0000123", "1 request</a> in the last hour", "100&nbsp;%&nbsp;ok", "first byte in 210 ms (p50), p95 not estimable (n = 1)",
 			"Requests per minute, UTC", "Spend per minute", "<i>●</i> ready", "restarting", "configured", `href="/console/requests?from=`,
 		}, []string{"curl", "failed</a>"}},
 		{"overview, day", "/console/", full, 200, []string{"in the last 24 hours", "Requests per hour, UTC", `aria-sort="descending"`}, nil},

@@ -197,5 +197,5 @@ func (c *console) curl(r *http.Request) string {
 	return "curl " + scheme + "://" + host + "/v1/chat/completions \\\n" +
 		"  -H \"Authorization: Bearer $FAIRLEAD_KEY\" \\\n" +
 		"  -H 'Content-Type: application/json' \\\n" +
-		"  -d '{\"model\": \"" + model + "\", \"messages\": [{\"role\": \"user\", \"content\": \"Say ahoy.\"}]}'"
+		"  -d '{\"model\": \"" + model + "\", \"messages\": [{\"role\": \"user\", \"content\": \"Say ahoy.\"}], \"max_tokens\": 100}'"
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
@@ -13,7 +14,7 @@ import (
 // request is read into an llm.Prompt and written anew, and the answer likewise.
 type Bridge struct {
 	// Body is what is sent, and Path where to.
-	Body []byte
+	Body rawjson.Segments
 	Path string
 	// Lost are the fields of the client that were lost so far, in its own words: of the
 	// request from the start, of the answer as it is read.
@@ -49,12 +50,18 @@ func (b *Bridge) translate() error {
 		return err
 	}
 	b.Lost = append(b.Lost, prompt.Unread...)
+	if b.opt.NoThinking && prompt.Thinking != (llm.Thinking{}) {
+		if prompt.Thinking.Mode != llm.ThinkingOff {
+			b.lose(llm.Losses{llm.FieldThinking})
+		}
+		prompt.Thinking = llm.Thinking{}
+	}
 	body, lost, err := b.target.Write(prompt, b.asked.Stream, b.opt)
 	if err != nil {
 		return err
 	}
 	b.lose(lost)
-	b.Body = body
+	b.Body = rawjson.Segments{body}
 	b.sent = &llm.Request{
 		Surface: b.asked.Surface, Dialect: b.target.Name, Body: body, ID: b.asked.ID, Time: b.asked.Time,
 		Model: b.opt.Model, Stream: b.asked.Stream, StreamUsage: true, MaxTokens: b.asked.MaxTokens, Needs: b.asked.Needs,
@@ -68,7 +75,7 @@ func (b *Bridge) translate() error {
 // edit lets the target's own codec edit what was written, as it does with what its
 // own clients send.
 func (b *Bridge) edit() error {
-	sent, err := b.target.Decode(llm.Incoming{Surface: b.sent.Surface, Body: b.sent.Body})
+	sent, err := b.target.Decode(llm.Incoming{Surface: b.sent.Surface, Body: b.sent.Body, Limits: writtenLimits})
 	if err != nil {
 		return err
 	}
@@ -82,6 +89,9 @@ func (b *Bridge) edit() error {
 	}
 	return err
 }
+
+// writtenLimits bound what a codec wrote: a level or two more than what was read.
+var writtenLimits = rawjson.Limits{Depth: 512}
 
 // lose notes fields in the client's words.
 func (b *Bridge) lose(fields llm.Losses) {

@@ -15,15 +15,6 @@ import (
 
 // The exchanges of this file are origin: described, from the publishers' pages.
 
-func codec(t *testing.T, name string) *Codec {
-	t.Helper()
-	c, ok := ByName(name)
-	if !ok {
-		t.Fatalf("there is no dialect %s", name)
-	}
-	return c
-}
-
 // bridgeOf asks in one dialect what a target of another answers.
 func bridgeOf(t *testing.T, client, target, model, body string) *Bridge {
 	t.Helper()
@@ -80,7 +71,7 @@ func TestBridge_AnthropicClientOfOpenAI(t *testing.T) {
 	b := bridgeOf(t, "anthropic", "openai-chat", "gpt", `{"model":"m","max_tokens":100,"stream":true,"system":"be brief","messages":[{"role":"user","content":[{"type":"text","text":"w?","cache_control":{"type":"ephemeral"}}]},
 {"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{"x":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1","is_error":true}]}],
 "tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"},"top_k":5,"thinking":{"type":"disabled"},"container":"c"}`)
-	differs(t, "request", `{"model":"gpt","messages":[{"role":"system","content":"be brief"},{"role":"user","content":[{"type":"text","text":"w?"}]},{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"1","tool_call_id":"a"}],"stream":true,"stream_options":{"include_usage":true},"max_tokens":100,"top_k":5,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"tool_choice":"required"}`, string(b.Body))
+	differs(t, "request", `{"model":"gpt","messages":[{"role":"system","content":"be brief"},{"role":"user","content":[{"type":"text","text":"w?"}]},{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"1","tool_call_id":"a"}],"stream":true,"stream_options":{"include_usage":true},"max_tokens":100,"top_k":5,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"tool_choice":"required"}`, string(b.Body.Join()))
 	differs(t, "lost", "container,cache_control,is_error", strings.Join(b.Lost, ","))
 	head := `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"gpt","choices":[`
 	got := streamed(t, b, head+`{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`+"\n\n"+
@@ -117,7 +108,7 @@ func TestBridge_OpenAIClientOfAnthropic(t *testing.T) {
 	differs(t, "request", `{"model":"claude-opus-5-5","max_tokens":100,"system":"be brief","messages":[{"role":"user","content":[{"type":"text","text":"see","cache_control":{"type":"ephemeral"}},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}]},`+
 		`{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"red"},{"type":"tool_use","id":"a","name":"f","input":{}},{"type":"tool_use","id":"b","name":"f","input":{"invalid_arguments":"{"}}]},`+
 		`{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1"},{"type":"tool_result","tool_use_id":"b","content":"2"},{"type":"text","text":"and?"}]}],"stream":true,`+
-		`"tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"auto","disable_parallel_tool_use":true},"thinking":{"type":"adaptive"},"output_config":{"effort":"high","format":{"type":"json_schema","schema":{"type":"object"}}},"stop_sequences":["x"]}`, string(b.Body))
+		`"tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"auto","disable_parallel_tool_use":true},"thinking":{"type":"adaptive"},"output_config":{"effort":"high","format":{"type":"json_schema","schema":{"type":"object"}}},"stop_sequences":["x"]}`, string(b.Body.Join()))
 	differs(t, "lost", "temperature,seed", strings.Join(b.Lost, ","))
 	got := streamed(t, b, event(`{"type":"message_start","message":{"id":"msg_1","model":"claude","usage":{"input_tokens":7,"cache_creation_input_tokens":5,"output_tokens":1}}}`)+
 		event(`{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}`)+

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -14,15 +15,6 @@ import (
 )
 
 const claudeOnAWS = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-
-func codec(t *testing.T, name string) *Codec {
-	t.Helper()
-	c, ok := ByName(name)
-	if !ok {
-		t.Fatal("there is no dialect " + name)
-	}
-	return c
-}
 
 const weather = `{"model":"m","stream":STREAM,"stream_options":{"include_usage":true},"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"weather?"},{"role":"assistant","content":null,` +
 	`"reasoning_content":"Hm","reasoning_details":[{"type":"reasoning.text","text":"Hm","signature":"s+/=","format":"bedrock","index":0}],"tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{\"city\":\"Ulm\"}"}}]},` +
@@ -39,7 +31,7 @@ func TestBridge_BedrockIsAskedByAnOpenAIClient(t *testing.T) {
 		want := `{"messages":[{"role":"user","content":[{"text":"weather?"}]},{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"Hm","signature":"s+/="}}},{"toolUse":{"toolUseId":"t1","name":"f","input":{"city":"Ulm"}}}]},` +
 			`{"role":"user","content":[{"toolResult":{"toolUseId":"t1","content":[{"text":"rain"}]}}]}],"system":[{"text":"be brief"}],"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object"}}}}]},` +
 			`"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":4096}}}`
-		if diff := cmp.Diff(want, string(b.Body)); diff != "" {
+		if diff := cmp.Diff(want, string(b.Body.Join())); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if got := "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0" + path; b.Path != got || strings.Join(b.Lost, ",") != "seed" {
@@ -91,7 +83,7 @@ func run(t *testing.T, b *Bridge, in []byte) (out string, complete bool, err err
 	decoder, frames := b.Stream(), b.Frames().New(bytes.NewReader(in), 0)
 	for {
 		raw, err := frames.Next()
-		if err == io.EOF && decoder.Complete() {
+		if errors.Is(err, io.EOF) && decoder.Complete() {
 			return out + string(decoder.End()), true, nil
 		}
 		if err != nil {
@@ -162,7 +154,7 @@ func TestBridge_RerankOnBothSides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"model":"rerank-v3.5","query":"q","documents":["a","b"],"top_n":1,"overlap":3}`; string(b.Body) != want || b.Path != "/rerank" || len(b.Lost) > 0 {
+	if want := `{"model":"rerank-v3.5","query":"q","documents":["a","b"],"top_n":1,"overlap":3}`; string(b.Body.Join()) != want || b.Path != "/rerank" || len(b.Lost) > 0 {
 		t.Errorf("%s %s, lost %v", b.Path, b.Body, b.Lost)
 	}
 	ev, err := b.Answer([]byte(`{"id":"r","results":[{"index":1,"relevance_score":0.5}],"meta":{"billed_units":{"search_units":1}}}`))
@@ -193,7 +185,7 @@ func TestBridge_CohereChatsWithAnOpenAIClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"model":"command-a-03-2025","messages":[{"role":"user","content":"hi"}],"stream":true,"p":0.5}`; string(b.Body) != want || b.Path != "/chat" || len(b.Lost) > 0 {
+	if want := `{"model":"command-a-03-2025","messages":[{"role":"user","content":"hi"}],"stream":true,"p":0.5}`; string(b.Body.Join()) != want || b.Path != "/chat" || len(b.Lost) > 0 {
 		t.Errorf("%s %s %v", b.Path, b.Body, b.Lost)
 	}
 	in := "event: message-start\ndata: {\"type\":\"message-start\",\"id\":\"c1\",\"delta\":{\"message\":{\"role\":\"assistant\"}}}\n\n" +

@@ -15,8 +15,8 @@ import (
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
-// bridge carries a client's request to a target's dialect.
-func bridge(t *testing.T, client, target string, in llm.Incoming) *Bridge {
+// bridgeTo carries a client's request to a target's dialect.
+func bridgeTo(t *testing.T, client, target string, in llm.Incoming) *Bridge {
 	t.Helper()
 	in.Limits = rawjson.Default()
 	req, err := codec(t, client).Decode(in)
@@ -24,7 +24,7 @@ func bridge(t *testing.T, client, target string, in llm.Incoming) *Bridge {
 		t.Fatal(err)
 	}
 	req.ID, req.Time = "01J", time.Unix(1700000000, 0)
-	b, err := NewBridge(codec(t, client), codec(t, target), req, llm.Options{Model: "t", AskUsage: true})
+	b, err := NewBridge(codec(t, client), codec(t, target), req, llm.Options{Model: "t", AskUsage: true, Takes: []string{"top_k", "reasoning_content"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,11 +64,11 @@ data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"x
 
 func TestBridge_OpenAIClientOfGemini(t *testing.T) {
 	t.Parallel()
-	b := bridge(t, "openai-chat", "gemini", llm.Incoming{Surface: llm.Chat, Body: []byte(`{"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":5,
+	b := bridgeTo(t, "openai-chat", "gemini", llm.Incoming{Surface: llm.Chat, Body: []byte(`{"model":"m","stream":true,"stream_options":{"include_usage":true},"max_tokens":5,
 		"messages":[{"role":"system","content":"be brief"},{"role":"user","content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"data:image/gif;base64,R0lG"}}]}],
 		"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"logit_bias":{"1":1},"fairlead_x":1}`)})
 	want := `{"contents":[{"role":"user","parts":[{"text":"see"},{"inlineData":{"mimeType":"image/gif","data":"R0lG"}}]}],"systemInstruction":{"parts":[{"text":"be brief"}]},"tools":[{"functionDeclarations":[{"name":"f","parametersJsonSchema":{"type":"object"}}]}],"generationConfig":{"maxOutputTokens":5}}`
-	if diff := cmp.Diff(want, string(b.Body)); diff != "" || b.Path != "/models/t:streamGenerateContent?alt=sse" {
+	if diff := cmp.Diff(want, string(b.Body.Join())); diff != "" || b.Path != "/models/t:streamGenerateContent?alt=sse" {
 		t.Errorf("%s (-want +got):\n%s", b.Path, diff)
 	}
 	if got := strings.Join(b.Lost, ","); got != "fairlead_x,logit_bias" {
@@ -91,7 +91,7 @@ func TestBridge_OpenAIClientOfGemini(t *testing.T) {
 func TestBridge_ASignedCallComesHomeThroughOpenAI(t *testing.T) {
 	t.Parallel()
 	ask := `{"model":"m","messages":[{"role":"user","content":"w?"}`
-	b := bridge(t, "openai-chat", "gemini", llm.Incoming{Surface: llm.Chat, Body: []byte(ask + `]}`)})
+	b := bridgeTo(t, "openai-chat", "gemini", llm.Incoming{Surface: llm.Chat, Body: []byte(ask + `]}`)})
 	answer := `{"candidates":[{"content":{"parts":[{"text":"Let me see","thoughtSignature":"dGV4dA=="},{"functionCall":{"name":"f","args":{"x":1}},"thoughtSignature":"c2ln"},{"functionCall":{"id":"own","name":"g","args":{}}}],"role":"model"},"finishReason":"STOP"}],"responseId":"r1"}`
 	ev, err := b.Answer([]byte(answer))
 	if err != nil {
@@ -101,11 +101,11 @@ func TestBridge_ASignedCallComesHomeThroughOpenAI(t *testing.T) {
 	for choice := range message.Items() {
 		message, _ = choice.Get("message")
 	}
-	b = bridge(t, "openai-chat", "gemini", llm.Incoming{Surface: llm.Chat, Body: []byte(ask + `,` + string(message.Raw()) +
+	b = bridgeTo(t, "openai-chat", "gemini", llm.Incoming{Surface: llm.Chat, Body: []byte(ask + `,` + string(message.Raw()) +
 		`,{"role":"tool","tool_call_id":"call_01J_0","content":"1"},{"role":"tool","tool_call_id":"own","content":"2"}]}`)})
 	want := `{"contents":[{"role":"user","parts":[{"text":"w?"}]},{"role":"model","parts":[{"text":"Let me see","thoughtSignature":"dGV4dA=="},{"functionCall":{"id":"call_01J_0","name":"f","args":{"x":1}},"thoughtSignature":"c2ln"},{"functionCall":{"id":"own","name":"g","args":{}}}]},` +
 		`{"role":"user","parts":[{"functionResponse":{"id":"call_01J_0","name":"f","response":{"output":"1"}}},{"functionResponse":{"id":"own","name":"g","response":{"output":"2"}}}]}]}`
-	if diff := cmp.Diff(want, string(b.Body)); diff != "" || len(b.Lost) > 0 {
+	if diff := cmp.Diff(want, string(b.Body.Join())); diff != "" || len(b.Lost) > 0 {
 		t.Errorf("lost %v (-want +got):\n%s", b.Lost, diff)
 	}
 }
@@ -140,10 +140,10 @@ func TestBridge_GeminiClientOfOpenAI(t *testing.T) {
 		`{"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},` + finish,
 	}
 	for _, array := range []bool{false, true} {
-		b := bridge(t, "gemini", "openai-chat", llm.Incoming{Surface: llm.Chat, Body: []byte(body), Model: "m", Stream: true, Array: array})
+		b := bridgeTo(t, "gemini", "openai-chat", llm.Incoming{Surface: llm.Chat, Body: []byte(body), Model: "m", Stream: true, Array: array})
 		want := `{"model":"t","messages":[{"role":"system","content":"s"},{"role":"user","content":"w?"},{"role":"assistant","tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"1","tool_call_id":"call_1"}],"stream":true,"stream_options":{"include_usage":true},"max_tokens":9,"top_k":3,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]}`
 		var got, expected any
-		if err := json.Unmarshal(b.Body, &got); err != nil {
+		if err := json.Unmarshal(b.Body.Join(), &got); err != nil {
 			t.Fatal(err)
 		}
 		if err := json.Unmarshal([]byte(want), &expected); err != nil {
@@ -165,8 +165,8 @@ func TestBridge_GeminiClientOfOpenAI(t *testing.T) {
 func TestBridge_GeminiToGeminiKeepsBytes(t *testing.T) {
 	t.Parallel()
 	body := `{"contents":[{"parts":[{"text":"x"}]}], "new_field":1}`
-	b := bridge(t, "gemini", "gemini", llm.Incoming{Surface: llm.Chat, Body: []byte(body), Model: "m", Stream: true})
-	if string(b.Body) != body || b.Path != "/models/t:streamGenerateContent?alt=sse" || len(b.Lost) > 0 {
+	b := bridgeTo(t, "gemini", "gemini", llm.Incoming{Surface: llm.Chat, Body: []byte(body), Model: "m", Stream: true})
+	if string(b.Body.Join()) != body || b.Path != "/models/t:streamGenerateContent?alt=sse" || len(b.Lost) > 0 {
 		t.Errorf("%s %s %v", b.Path, b.Body, b.Lost)
 	}
 	if got := follow(t, b, geminiStream); got != geminiStream {
@@ -184,15 +184,15 @@ func TestBridge_GeminiToGeminiKeepsBytes(t *testing.T) {
 
 func TestBridge_VectorsBetweenOpenAIAndGemini(t *testing.T) {
 	t.Parallel()
-	b := bridge(t, "openai-chat", "gemini", llm.Incoming{Surface: llm.Embeddings, Body: []byte(`{"model":"m","input":["a","b"],"dimensions":2}`)})
-	if want := `{"requests":[{"model":"models/t","content":{"parts":[{"text":"a"}]},"outputDimensionality":2},{"model":"models/t","content":{"parts":[{"text":"b"}]},"outputDimensionality":2}]}`; string(b.Body) != want || b.Path != "/models/t:batchEmbedContents" {
+	b := bridgeTo(t, "openai-chat", "gemini", llm.Incoming{Surface: llm.Embeddings, Body: []byte(`{"model":"m","input":["a","b"],"dimensions":2}`)})
+	if want := `{"requests":[{"model":"models/t","content":{"parts":[{"text":"a"}]},"outputDimensionality":2},{"model":"models/t","content":{"parts":[{"text":"b"}]},"outputDimensionality":2}]}`; string(b.Body.Join()) != want || b.Path != "/models/t:batchEmbedContents" {
 		t.Errorf("%s %s", b.Path, b.Body)
 	}
 	ev, err := b.Answer([]byte(`{"embeddings":[{"values":[1,2]},{"values":[3,0.5]}]}`))
 	if err != nil || !strings.Contains(string(ev.Raw), `"index":1,"embedding":[3,0.5]`) {
 		t.Errorf("%s, %v", ev.Raw, err)
 	}
-	b = bridge(t, "gemini", "openai-chat", llm.Incoming{Surface: llm.Embeddings, Model: "m", Body: []byte(`{"content":{"parts":[{"text":"a"}]},"taskType":"CLUSTERING"}`)})
+	b = bridgeTo(t, "gemini", "openai-chat", llm.Incoming{Surface: llm.Embeddings, Model: "m", Body: []byte(`{"content":{"parts":[{"text":"a"}]},"taskType":"CLUSTERING"}`)})
 	ev, err = b.Answer([]byte(`{"data":[{"index":0,"embedding":[1,2]}],"usage":{"prompt_tokens":3,"total_tokens":3}}`))
 	if want := `{"embedding":{"values":[1,2]},"usageMetadata":{"promptTokenCount":3}}`; err != nil || string(ev.Raw) != want {
 		t.Errorf("%s, %v", ev.Raw, err)

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func through(t *testing.T, b *Bridge, stream string) (seen string, d Decoder, er
 	reader := b.Frames().New(strings.NewReader(stream), 0)
 	for {
 		raw, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if ender, ok := d.(Ender); ok {
 				out.Write(ender.Ended().Raw)
 			}
@@ -66,7 +67,7 @@ func TestBridge_ChatToOllama(t *testing.T) {
 	want := `{"model":"t","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"w?","images":["AA"]},` +
 		`{"role":"assistant","content":"","tool_calls":[{"id":"a","function":{"index":0,"name":"f","arguments":{"x":1}}}]},{"role":"tool","content":"1","tool_name":"f","tool_call_id":"a"}],` +
 		`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"format":"json","options":{"num_predict":9,"seed":1},"stream":true,"think":true}`
-	if diff := cmp.Diff(want, string(b.Body)); diff != "" || b.Path != "/api/chat" {
+	if diff := cmp.Diff(want, string(b.Body.Join())); diff != "" || b.Path != "/api/chat" {
 		t.Errorf("%s (-want +got):\n%s", b.Path, diff)
 	}
 	if got := strings.Join(b.Lost, ","); got != "fairlead_x,tool_choice,reasoning_effort" {
@@ -111,7 +112,7 @@ func TestBridge_ChatToOllama(t *testing.T) {
 func TestBridge_EmbeddingsToOllama(t *testing.T) {
 	t.Parallel()
 	b := bridged(t, "openai-chat", "ollama", llm.Embeddings, `{"model":"m","input":["a","b"],"encoding_format":"float"}`)
-	if got, want := string(b.Body), `{"model":"t","input":["a","b"],"truncate":false}`; got != want || b.Path != "/api/embed" {
+	if got, want := string(b.Body.Join()), `{"model":"t","input":["a","b"],"truncate":false}`; got != want || b.Path != "/api/embed" {
 		t.Errorf("%s %s", b.Path, got)
 	}
 	ev, err := b.Answer([]byte(`{"model":"big","embeddings":[[0.5],[-1]],"prompt_eval_count":4}`))
@@ -130,7 +131,7 @@ func TestBridge_OllamaToChat(t *testing.T) {
 		`{"role":"assistant","tool_calls":[{"id":"call_0","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"1","tool_call_id":"call_0"}],` +
 		`"stream":true,"stream_options":{"include_usage":true},"max_tokens":9,"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}],` +
 		`"response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"}}}}`
-	if diff := cmp.Diff(want, string(b.Body)); diff != "" || b.Path != "/chat/completions" {
+	if diff := cmp.Diff(want, string(b.Body.Join())); diff != "" || b.Path != "/chat/completions" {
 		t.Errorf("%s (-want +got):\n%s", b.Path, diff)
 	}
 	if got := strings.Join(b.Lost, ","); got != "options.num_ctx" {
@@ -154,7 +155,8 @@ func TestBridge_OllamaToChat(t *testing.T) {
 			t.Errorf("%s: complete %v, %v (-want +got):\n%s", name, d.Complete(), err, diff)
 		}
 	}
-	seen, d, err := through(t, b, stream[:strings.Index(stream, `"delta":{},`)])
+	untold, _, _ := strings.Cut(stream, `"delta":{},`)
+	seen, d, err := through(t, b, untold)
 	if err != nil || d.Complete() || strings.Contains(seen, `"done":true`) {
 		t.Errorf("cut: complete %v, %v, %s", d.Complete(), err, seen)
 	}
@@ -168,7 +170,7 @@ func TestBridge_OllamaToChat(t *testing.T) {
 func TestBridge_OllamaLoadsAModel(t *testing.T) {
 	t.Parallel()
 	b := bridged(t, "ollama", "ollama", llm.Completions, `{"model":"m","keep_alive":"5m"}`)
-	if string(b.Body) != `{"model":"t","keep_alive":"5m"}` || b.Path != "/api/generate" {
+	if string(b.Body.Join()) != `{"model":"t","keep_alive":"5m"}` || b.Path != "/api/generate" {
 		t.Errorf("%s %s", b.Path, b.Body)
 	}
 	ev, err := b.AsStream([]byte(`{"model":"t","created_at":"2026-08-01T10:00:00Z","response":"","done":true,"done_reason":"load"}`))
@@ -199,7 +201,7 @@ func TestBridge_CompletionsToEnginesOfOneText(t *testing.T) {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
 			b := bridged(t, "openai-chat", target, llm.Completions, ask)
-			if diff := cmp.Diff(tc.body, string(b.Body)); diff != "" || b.Path != tc.path || b.Lost != nil {
+			if diff := cmp.Diff(tc.body, string(b.Body.Join())); diff != "" || b.Path != tc.path || b.Lost != nil {
 				t.Errorf("%s, lost %v (-want +got):\n%s", b.Path, b.Lost, diff)
 			}
 			seen, d, err := through(t, b, tc.stream)

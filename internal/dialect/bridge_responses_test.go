@@ -26,9 +26,9 @@ func codecs(t *testing.T) (chat, resp *Codec) {
 	return chat, resp
 }
 
-func bridgeOf(t *testing.T, client, target *Codec, body string) *Bridge {
+func bridge(t *testing.T, client, target *Codec, body string) *Bridge {
 	t.Helper()
-	b, err := NewBridge(client, target, newRequest(t, client, body), llm.Options{Model: "t", AskUsage: true})
+	b, err := NewBridge(client, target, newRequest(t, client, body), llm.Options{Model: "t", AskUsage: true, Takes: []string{"reasoning_content"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,9 +79,9 @@ func TestBridge_ChatClientKeepsTheThoughtOfAResponsesTarget(t *testing.T) {
 	const calls = `{"id":"fc_1","type":"function_call","call_id":"a","name":"f","arguments":"{\"x\":\"Oslo\"}","status":"completed"},{"id":"fc_2","type":"function_call","call_id":"b","name":"f","arguments":"{\"x\":\"Rome\"}","status":"completed"}`
 	const answer = `{"id":"resp_1","object":"response","model":"big","status":"completed","error":null,"output":[` + thought + `,` + calls + `],"usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens":5,"output_tokens_details":{"reasoning_tokens":3},"total_tokens":12}}`
 
-	first := bridgeOf(t, chat, resp, `{`+asks+`]}`)
+	first := bridge(t, chat, resp, `{`+asks+`]}`)
 	const tools = `"tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":false}],"reasoning":{"effort":"low"},"include":["reasoning.encrypted_content"]`
-	if diff := cmp.Diff(`{"model":"t","input":[{"role":"user","content":"weather in Oslo and Rome?"}],"store":false,`+tools+`}`, string(first.Body)); diff != "" || first.Path != "/responses" || first.Lost != nil {
+	if diff := cmp.Diff(`{"model":"t","input":[{"role":"user","content":"weather in Oslo and Rome?"}],"store":false,`+tools+`}`, string(first.Body.Join())); diff != "" || first.Path != "/responses" || first.Lost != nil {
 		t.Errorf("%s, lost %v (-want +got):\n%s", first.Path, first.Lost, diff)
 	}
 	ev, err := first.Answer([]byte(answer))
@@ -95,12 +95,12 @@ func TestBridge_ChatClientKeepsTheThoughtOfAResponsesTarget(t *testing.T) {
 		t.Errorf("lost %v (-want +got):\n%s", first.Lost, diff)
 	}
 
-	second := bridgeOf(t, chat, resp, `{`+asks+`,`+message+`,{"role":"tool","tool_call_id":"a","content":"cold"},{"role":"tool","tool_call_id":"b","content":"warm"}]}`)
+	second := bridge(t, chat, resp, `{`+asks+`,`+message+`,{"role":"tool","tool_call_id":"a","content":"cold"},{"role":"tool","tool_call_id":"b","content":"warm"}]}`)
 	wantInput := `[{"role":"user","content":"weather in Oslo and Rome?"},` +
 		`{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"Two calls."}],"encrypted_content":"gAAAA:b+/=="},` +
 		`{"type":"function_call","call_id":"a","name":"f","arguments":"{\"x\":\"Oslo\"}"},{"type":"function_call","call_id":"b","name":"f","arguments":"{\"x\":\"Rome\"}"},` +
 		`{"type":"function_call_output","call_id":"a","output":"cold"},{"type":"function_call_output","call_id":"b","output":"warm"}]`
-	if diff := cmp.Diff(`{"model":"t","input":`+wantInput+`,"store":false,`+tools+`}`, string(second.Body)); diff != "" || second.Lost != nil {
+	if diff := cmp.Diff(`{"model":"t","input":`+wantInput+`,"store":false,`+tools+`}`, string(second.Body.Join())); diff != "" || second.Lost != nil {
 		t.Errorf("lost %v (-want +got):\n%s", second.Lost, diff)
 	}
 }
@@ -109,7 +109,7 @@ func TestBridge_ChatClientKeepsTheThoughtOfAResponsesTarget(t *testing.T) {
 func TestBridge_ChatClientReadsTheStreamOfAResponsesTarget(t *testing.T) {
 	t.Parallel()
 	chat, resp := codecs(t)
-	b := bridgeOf(t, chat, resp, `{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}`)
+	b := bridge(t, chat, resp, `{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}`)
 	in := "event: response.created\n" + `data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_1","model":"big","output":[]}}` + "\n\n" +
 		`data: {"type":"response.output_item.added","output_index":0,"item":{"type":"reasoning","id":"rs_1","summary":[]}}` + "\n\n" +
 		`data: {"type":"response.reasoning_summary_text.delta","item_id":"rs_1","output_index":0,"summary_index":0,"delta":"Hm"}` + "\n\n" +
@@ -135,7 +135,7 @@ func TestBridge_ChatClientReadsTheStreamOfAResponsesTarget(t *testing.T) {
 		t.Errorf("complete %v, lost %v (-want +got):\n%s", complete, b.Lost, diff)
 	}
 	for cut := range len(in) {
-		d, r := bridgeOf(t, chat, resp, `{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}`).Stream(), sse.NewReader(strings.NewReader(in[:cut]), 0)
+		d, r := bridge(t, chat, resp, `{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}`).Stream(), sse.NewReader(strings.NewReader(in[:cut]), 0)
 		for {
 			raw, err := r.Next()
 			if err != nil {
@@ -157,9 +157,9 @@ func TestBridge_ResponsesClientCallsToolsOfAChatTarget(t *testing.T) {
 	chat, resp := codecs(t)
 	const asks = `"model":"m","instructions":"be brief","store":true,"reasoning":{"effort":"low"},"tools":[{"type":"function","name":"f","parameters":{"type":"object"},"strict":true},{"type":"web_search"}],"parallel_tool_calls":true`
 	const tools = `"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"},"strict":true}}],"parallel_tool_calls":true,"reasoning_effort":"low"`
-	first := bridgeOf(t, resp, chat, `{`+asks+`,"input":"weather?","max_output_tokens":50}`)
+	first := bridge(t, resp, chat, `{`+asks+`,"input":"weather?","max_output_tokens":50}`)
 	want := `{"model":"t","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"weather?"}],"max_completion_tokens":50,` + tools + `}`
-	if diff := cmp.Diff(want, string(first.Body)); diff != "" || strings.Join(first.Lost, ",") != "store,tools" {
+	if diff := cmp.Diff(want, string(first.Body.Join())); diff != "" || strings.Join(first.Lost, ",") != "store,tools" {
 		t.Errorf("lost %v (-want +got):\n%s", first.Lost, diff)
 	}
 	ev, err := first.Answer([]byte(`{"id":"c1","model":"big","choices":[{"index":0,"message":{"role":"assistant","content":null,"reasoning_content":"Hm","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","type":"function","function":{"name":"f","arguments":""}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12}}`))
@@ -170,9 +170,9 @@ func TestBridge_ResponsesClientCallsToolsOfAChatTarget(t *testing.T) {
 	if got := string(ev.Raw); !strings.HasPrefix(got, `{"id":"c1","object":"response","created_at":1700000000,"status":"completed",`) || !strings.Contains(got, `"output":[`+items+`],"usage":{"input_tokens":7,`) {
 		t.Errorf("%s", got)
 	}
-	second := bridgeOf(t, resp, chat, `{`+asks+`,"input":[{"role":"user","content":"weather?"},`+items+`,{"type":"function_call_output","call_id":"a","output":"cold"},{"type":"function_call_output","call_id":"b","output":[{"type":"input_text","text":"warm"}]}]}`)
+	second := bridge(t, resp, chat, `{`+asks+`,"input":[{"role":"user","content":"weather?"},`+items+`,{"type":"function_call_output","call_id":"a","output":"cold"},{"type":"function_call_output","call_id":"b","output":[{"type":"input_text","text":"warm"}]}]}`)
 	messages := `[{"role":"system","content":"be brief"},{"role":"user","content":"weather?"},{"role":"assistant","reasoning_content":"Hm","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"b","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","content":"cold","tool_call_id":"a"},{"role":"tool","content":"warm","tool_call_id":"b"}]`
-	if diff := cmp.Diff(`{"model":"t","messages":`+messages+`,`+tools+`}`, string(second.Body)); diff != "" || strings.Join(second.Lost, ",") != "store,tools" {
+	if diff := cmp.Diff(`{"model":"t","messages":`+messages+`,`+tools+`}`, string(second.Body.Join())); diff != "" || strings.Join(second.Lost, ",") != "store,tools" {
 		t.Errorf("lost %v (-want +got):\n%s", second.Lost, diff)
 	}
 }
@@ -182,7 +182,7 @@ func TestBridge_ResponsesClientCallsToolsOfAChatTarget(t *testing.T) {
 func TestBridge_ResponsesClientReadsTheStreamOfAChatTarget(t *testing.T) {
 	t.Parallel()
 	chat, resp := codecs(t)
-	b := bridgeOf(t, resp, chat, `{"model":"m","stream":true,"input":"hi"}`)
+	b := bridge(t, resp, chat, `{"model":"m","stream":true,"input":"hi"}`)
 	chunk := func(delta, finish string) string {
 		return `data: {"id":"c1","model":"big","choices":[{"index":0,"delta":{` + delta + `},"finish_reason":` + finish + `}]}` + "\n\n"
 	}
@@ -219,7 +219,7 @@ func TestBridge_RefusesToContinueElsewhere(t *testing.T) {
 	if e := llm.AsError(err); err == nil || e.Kind != llm.Unsupported || e.Code != "stateful" || !req.Bound || req.Continues != "r1" {
 		t.Errorf("%v", err)
 	}
-	if b := bridgeOf(t, resp, resp, `{"model":"m","input":"go on","previous_response_id":"r1"}`); string(b.Body) != `{"model":"t","input":"go on","previous_response_id":"r1"}` {
+	if b := bridge(t, resp, resp, `{"model":"m","input":"go on","previous_response_id":"r1"}`); string(b.Body.Join()) != `{"model":"t","input":"go on","previous_response_id":"r1"}` {
 		t.Errorf("%s", b.Body)
 	}
 }

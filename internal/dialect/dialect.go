@@ -12,16 +12,8 @@ import (
 	"io"
 	"slices"
 
-	"github.com/fairlead/fairlead/internal/dialect/anthropic"
-	"github.com/fairlead/fairlead/internal/dialect/bedrock"
-	"github.com/fairlead/fairlead/internal/dialect/cohere"
-	"github.com/fairlead/fairlead/internal/dialect/gemini"
-	"github.com/fairlead/fairlead/internal/dialect/ollama"
-	"github.com/fairlead/fairlead/internal/dialect/openai"
-	"github.com/fairlead/fairlead/internal/dialect/responses"
-	"github.com/fairlead/fairlead/internal/dialect/tgi"
-	"github.com/fairlead/fairlead/internal/dialect/triton"
 	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
@@ -61,8 +53,9 @@ type Codec struct {
 	// says otherwise. Names are canonical.
 	Header map[string]string
 	// Encode gives the bytes for an upstream of the client's own dialect, and the
-	// fields of the client that they cannot carry.
-	Encode func(*llm.Request, llm.Options) (body []byte, lost []string, err error)
+	// fields of the client that they cannot carry. A body in one piece is
+	// rawjson.Segments{b}.
+	Encode func(*llm.Request, llm.Options) (body rawjson.Segments, lost []string, err error)
 	// Write gives the bytes for an upstream of what a client of another dialect asked;
 	// stream says whether events are wanted.
 	Write func(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.Losses, err error)
@@ -132,143 +125,6 @@ type Writer interface {
 	Fail(dst []byte, e *llm.Error) []byte
 	// Lost is what the dialect could not show of the answer so far.
 	Lost() llm.Losses
-}
-
-// table is every dialect. The first is the one that clients are taken to speak
-// where nothing says otherwise.
-var table = []Codec{
-	{
-		Name:        openai.Name,
-		Decode:      openai.Decode,
-		Read:        openai.Read,
-		WriteAnswer: openai.WriteAnswer,
-		Writer:      func(r *llm.Request) Writer { return openai.NewWriter(r) },
-		AppendError: openai.AppendError,
-		StreamType:  "text/event-stream; charset=utf-8",
-		Forwards:    []string{"Openai-Beta"},
-		Names:       openai.Names,
-		Path:        openai.Path,
-		Encode:      openai.Encode,
-		Write:       openai.Write,
-		Answer:      openai.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
-		DecodeError: openai.DecodeError,
-		Frames:      Events,
-	},
-	{
-		Name:        anthropic.Name,
-		Decode:      anthropic.Decode,
-		Read:        anthropic.Read,
-		WriteAnswer: anthropic.WriteAnswer,
-		Writer:      func(r *llm.Request) Writer { return anthropic.NewWriter(r) },
-		AppendError: anthropic.AppendError,
-		StreamType:  "text/event-stream; charset=utf-8",
-		Names:       anthropic.Names,
-		Path:        anthropic.Path,
-		Header:      map[string]string{anthropic.VersionHeader: anthropic.Version},
-		Encode:      anthropic.Encode,
-		Write:       anthropic.Write,
-		Answer:      anthropic.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return anthropic.NewStream(r, o) },
-		DecodeError: anthropic.DecodeError,
-		Frames:      Events,
-	},
-	{
-		Name:        responses.Name,
-		Decode:      responses.Decode,
-		Read:        responses.Read,
-		WriteAnswer: responses.WriteAnswer,
-		Writer:      func(r *llm.Request) Writer { return responses.NewWriter(r) },
-		AppendError: responses.AppendError,
-		StreamType:  "text/event-stream; charset=utf-8",
-		Names:       responses.Names,
-		Path:        responses.Path,
-		Encode:      responses.Encode,
-		Write:       responses.Write,
-		Answer:      responses.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return responses.NewStream(r, o) },
-		DecodeError: responses.DecodeError,
-		Frames:      Events,
-	},
-	{
-		Name:        gemini.Name,
-		Decode:      gemini.Decode,
-		Read:        gemini.Read,
-		WriteAnswer: gemini.WriteAnswer,
-		Writer:      func(r *llm.Request) Writer { return gemini.NewWriter(r) },
-		AppendError: gemini.AppendError,
-		StreamType:  "text/event-stream; charset=utf-8",
-		Names:       gemini.Names,
-		Path:        gemini.Path,
-		Encode:      gemini.Encode,
-		Write:       gemini.Write,
-		Answer:      gemini.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return gemini.NewStream(r, o) },
-		DecodeError: gemini.DecodeError,
-		Frames:      Events,
-	},
-	{
-		Name:        ollama.Name,
-		Decode:      ollama.Decode,
-		Read:        ollama.Read,
-		WriteAnswer: ollama.WriteAnswer,
-		Writer:      func(r *llm.Request) Writer { return ollama.NewWriter(r) },
-		AppendError: ollama.AppendError,
-		StreamType:  ollama.StreamType,
-		Names:       ollama.Names,
-		Path:        ollama.Path,
-		Encode:      ollama.Encode,
-		Write:       ollama.Write,
-		Answer:      ollama.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return ollama.NewStream(r, o) },
-		DecodeError: ollama.DecodeError,
-		Frames:      Lines,
-	},
-	{
-		Name:        bedrock.Name,
-		Path:        bedrock.Path,
-		Write:       bedrock.Write,
-		Answer:      bedrock.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return bedrock.NewStream(r, o) },
-		DecodeError: bedrock.DecodeError,
-		Frames: Framing{
-			MediaType: bedrock.MediaType,
-			New:       func(r io.Reader, maxEvent int) Frames { return sse.NewEventStream(r, maxEvent) },
-		},
-	},
-	{
-		Name:        tgi.Name,
-		Path:        tgi.Path,
-		Write:       tgi.Write,
-		Answer:      tgi.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return tgi.NewStream(r, o) },
-		DecodeError: tgi.DecodeError,
-		Frames:      Events,
-	},
-	{
-		Name:        triton.Name,
-		Path:        triton.Path,
-		Write:       triton.Write,
-		Answer:      triton.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return triton.NewStream(r, o) },
-		DecodeError: triton.DecodeError,
-		Frames:      Events,
-	},
-	{
-		Name:        cohere.Name,
-		Decode:      cohere.Decode, // of rerank alone, which has no stream
-		Read:        cohere.Read,
-		WriteAnswer: cohere.WriteAnswer,
-		AppendError: cohere.AppendError,
-		Names:       cohere.Names,
-		Path:        cohere.Path,
-		Encode:      cohere.Encode,
-		Write:       cohere.Write,
-		Answer:      cohere.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return cohere.NewStream(r, o) },
-		DecodeError: cohere.DecodeError,
-		Frames:      Events,
-	},
 }
 
 // ByName finds the codec of a dialect.

@@ -34,7 +34,7 @@ func FuzzBridge(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if _, err := rawjson.Check(b.Body, rawjson.Limits{}); err != nil {
+			if _, err := rawjson.Check(b.Body.Join(), rawjson.Limits{}); err != nil {
 				t.Errorf("%s to %s: %v in %s", client.Name, target.Name, err, b.Body)
 			}
 		}

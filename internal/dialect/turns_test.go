@@ -46,7 +46,7 @@ func TestConformance_ProofOfThoughtComesBackOnTheNextTurn(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v: %s", feature.Name, err, body)
 			}
-			sent := string(b.Body)
+			sent := string(b.Body.Join())
 			if !strings.Contains(sent, "U2lnbmVkIQ==") && !strings.Contains(sent, "UmVkYWN0ZWQ=") || strings.Contains(sent, "fairlead.") {
 				t.Errorf("%s: the proof did not come back (lost: %v)\nthe client got  %s\nand the target %s", feature.Name, b.Lost, ev.Raw, sent)
 			}

@@ -158,8 +158,7 @@ func (d Downloader) fill(ctx context.Context, r Request, p *part) error {
 // wait is the pause before the next try.
 func (d Downloader) wait(failures int, err error) time.Duration {
 	w := d.Wait << (failures - 1)
-	var busy *busyError
-	if errors.As(err, &busy) {
+	if busy, ok := errors.AsType[*busyError](err); ok {
 		w = max(w, busy.after)
 	}
 	if w <= 0 || w > d.MaxWait {

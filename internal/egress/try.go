@@ -53,7 +53,7 @@ func (d Downloader) once(ctx context.Context, r Request, p *part) error {
 	defer idle.Stop()
 	body := &watched{r: resp.Body, touch: func() { idle.Reset(d.Idle) }}
 	if err := p.append(r, body); err != nil {
-		if context.Cause(ctx) == errIdle {
+		if errors.Is(context.Cause(ctx), errIdle) {
 			return errIdle
 		}
 		return err

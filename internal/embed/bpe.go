@@ -81,7 +81,8 @@ func (w *word) offer(i int32, merges map[pair]merge) {
 
 // push and pop are a binary heap without the interface calls of container/heap.
 func (w *word) push(c candidate) {
-	q := append(w.queue, c)
+	w.queue = append(w.queue, c)
+	q := w.queue
 	i := len(q) - 1
 	for i > 0 {
 		parent := (i - 1) / 2

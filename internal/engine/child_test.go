@@ -42,7 +42,7 @@ func runHelper(dir string) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	fmt.Println(c.url)
+	fmt.Fprintln(os.Stdout, c.url)
 	<-c.done
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -124,9 +125,7 @@ type object map[string]any
 
 func prompt(text string, more object) object {
 	o := object{"messages": []object{{"role": "user", "content": text}}}
-	for k, v := range more {
-		o[k] = v
-	}
+	maps.Copy(o, more)
 	return o
 }
 
@@ -156,6 +155,7 @@ func long() object {
 	return prompt("hi", object{"stream": true, "max_tokens": 30000, "ignore_eos": true})
 }
 
+//nolint:paralleltest,tparallel // one engine: the subtests count its slots and its seeds
 func TestEngine_Answers(t *testing.T) {
 	t.Parallel()
 	cfg, in := tinyConfig(t)
@@ -174,7 +174,7 @@ func TestEngine_Answers(t *testing.T) {
 		at := strings.IndexFunc(whole[3:], func(r rune) bool { return r > ' ' && r < 0x7f }) + 3
 		stop := whole[at : at+1]
 		text, finish := answer(t, e, prompt("hi", object{"seed": 4, "max_tokens": 100, "ignore_eos": true, "stop": []string{stop}}))
-		if want := whole[:strings.Index(whole, stop)]; text != want || finish != "stop" {
+		if want, _, _ := strings.Cut(whole, stop); text != want || finish != "stop" {
 			t.Errorf("got %q (%s), want %q (stop)", text, finish, want)
 		}
 	})

@@ -16,6 +16,7 @@ const (
 	Forbidden    Kind = "forbidden"    // a key that may not do this
 	NotFound     Kind = "not_found"    // no such route, model or record
 	Budget       Kind = "budget"       // money would run out
+	Unpaid       Kind = "unpaid"       // the upstream's account, which is ours, has no money or quota left
 	RateLimited  Kind = "rate_limited" // too many requests, ours or the upstream's
 	Overloaded   Kind = "overloaded"   // no room now
 	TooLong      Kind = "too_long"     // more tokens than the model's context
@@ -57,6 +58,21 @@ func (e *Error) Error() string {
 // Unwrap gives the detail.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Told is the error as clients hear it. What an upstream said of our key, our account
+// or our choice of model is its failure to them: nobody is to look for the mistake in
+// their own key, money or request.
+func (e *Error) Told() *Error {
+	switch e.Kind {
+	case Unauthorized, Forbidden, NotFound, Unpaid:
+		if e.Target != "" {
+			told := *e
+			told.Kind, told.Param, told.Code = Upstream, "", ""
+			return &told
+		}
+	}
+	return e
+}
+
 // AsError returns err as an *Error; any other error becomes an Internal one whose
 // detail is kept for the log and not shown to the caller.
 func AsError(err error) *Error {
@@ -78,8 +94,8 @@ func ClassOf(k Kind) Class {
 	switch k {
 	case RateLimited, Overloaded, Upstream, Cut:
 		return Class{Retry: true, Fallback: true}
-	case Timeout, Unauthorized, Forbidden, NotFound, TooLong, TooLarge, Unsupported, Budget:
-		// Of the upstream: its key, its model, its limits. Ours never get so far. A
+	case Timeout, Unauthorized, Forbidden, NotFound, TooLong, TooLarge, Unsupported, Budget, Unpaid:
+		// Of the upstream: its key, its account, its model, its limits. Ours never get so far. A
 		// target that was silent for its whole time is not asked to take as long again.
 		return Class{Fallback: true}
 	}

@@ -80,6 +80,12 @@ type Options struct {
 	AskUsage bool
 	// ToolsByGrammar is for upstreams that know JSON-schema grammars but no tools.
 	ToolsByGrammar bool
+	// NoThinking is for models that cannot think and refuse to be asked: what a client of
+	// another dialect says of it is left out, and lost.
+	NoThinking bool
+	// Takes are fields beyond the dialect's publisher's own that the endpoint is known to
+	// take, such as top_k of vLLM's chat. Strict servers refuse what they do not know.
+	Takes []string
 	// MaxTokens is what a dialect that demands a bound on the output is told when the
 	// client set none; 0 is the codec's own default.
 	MaxTokens int64

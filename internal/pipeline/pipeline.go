@@ -12,6 +12,7 @@ package pipeline
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/fairlead/fairlead/internal/auth"
@@ -33,6 +34,9 @@ type Hall struct {
 	House func() *House
 	// Recordable says why nothing may be answered now, where a record is required.
 	Recordable func() error
+	// Streams holds one token for each open stream; when it is full the next is
+	// refused. Nil is no bound.
+	Streams chan struct{}
 	// Reserve sets the expected cost of a request of a key aside, and gives the func
 	// that puts the true cost in its place. Its error refuses the request.
 	Reserve func(keyID string, expected money.Amount) (settle func(money.Amount), err error)
@@ -92,6 +96,7 @@ type Passage struct {
 	Call    *upstream.Call
 
 	settle    func(money.Amount)
+	streaming bool          // a token of Hall.Streams is held
 	reading   time.Duration // of the body, at the client's pace
 	begun     bool          // the answer's first event was passed on
 	firstByte time.Duration
@@ -116,7 +121,7 @@ func (h *Hall) Walk(ctx context.Context, p *Passage) llm.Stream {
 			return
 		}
 		defer h.record(p)
-		for _, stage := range [...]func(*Passage) error{h.accept, h.decide, h.reserve} {
+		for _, stage := range [...]func(*Passage) error{h.accept, h.openStream, h.decide, h.reserve} {
 			if err := stage(p); err != nil {
 				p.err = llm.AsError(err)
 				yield(llm.Event{}, p.err)
@@ -161,6 +166,21 @@ func (h *Hall) accept(p *Passage) error {
 	return readTags(&req.Tags, p.In.Header)
 }
 
+// openStream takes one of the places of streams, which record gives back.
+func (h *Hall) openStream(p *Passage) error {
+	if !p.Request.Stream || h.Streams == nil {
+		return nil
+	}
+	select {
+	case h.Streams <- struct{}{}:
+		p.streaming = true
+		return nil
+	default:
+		return &llm.Error{Kind: llm.Overloaded, RetryAfter: time.Second,
+			Message: "too many streams are open at once (" + strconv.Itoa(cap(h.Streams)) + "); try again in a moment, or ask without stream"}
+	}
+}
+
 func (h *Hall) decide(p *Passage) (err error) {
 	question, err := ask(p.Request, p.House.Keys[p.Caller.KeyID])
 	if err != nil {
@@ -189,11 +209,15 @@ func (h *Hall) call(ctx context.Context, p *Passage) llm.Stream {
 	return p.Call.Walk(ctx)
 }
 
-// record writes down what happened, and settles what was reserved for it.
+// record writes down what happened, settles what was reserved for it, and gives the
+// stream's place back.
 func (h *Hall) record(p *Passage) {
 	row := p.row()
 	if p.settle != nil {
 		p.settle(row.Bill.Cost.USD)
 	}
 	h.Record(row)
+	if p.streaming {
+		<-h.Streams
+	}
 }

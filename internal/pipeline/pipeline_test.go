@@ -178,7 +178,10 @@ func TestWalk_APanicIsRecordedAndSettled(t *testing.T) {
 func TestWalk_AReaderThatStopsIsCanceled(t *testing.T) {
 	t.Parallel()
 	w := newWalk()
-	for range w.hall.Walk(t.Context(), w.hall.Enter(w.in)) {
+	for _, err := range w.hall.Walk(t.Context(), w.hall.Enter(w.in)) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if x := w.rows[0]; x.Result.Status != exchange.Canceled || x.Result.HTTPStatus != 200 || x.Bill.Usage.Output != 2 {
@@ -220,6 +223,7 @@ func TestHTTPStatus(t *testing.T) {
 		{llm.Error{Kind: llm.Internal}, 500}, {llm.Error{Kind: "new"}, 500}, {llm.Error{}, 500},
 		// What an upstream said of our key or of our choice of model is our failure.
 		{llm.Error{Kind: llm.Unauthorized, Target: "m", Status: 401}, 502}, {llm.Error{Kind: llm.Forbidden, Target: "m", Status: 403}, 502},
+		{llm.Error{Kind: llm.Unpaid, Target: "m", Status: 402}, 502}, {llm.Error{Kind: llm.Unpaid, Target: "m", Status: 429}, 502},
 		{llm.Error{Kind: llm.NotFound, Target: "m", Status: 404}, 502}, {llm.Error{Kind: llm.Invalid, Target: "m", Status: 422}, 422},
 		{llm.Error{Kind: llm.Invalid, Target: "m", Status: 400}, 400}, {llm.Error{Kind: llm.TooLong, Target: "m", Status: 413}, 413},
 		{llm.Error{Kind: llm.TooLong, Target: "m"}, 400}, {llm.Error{Kind: llm.TooLong, Target: "m", Status: 500}, 400},

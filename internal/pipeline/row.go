@@ -47,7 +47,7 @@ func (p *Passage) left(err error) {
 
 // BodyLent reports whether the bytes of the body may still be read when the answer
 // has ended.
-func (p *Passage) BodyLent() bool { return p.Call != nil && p.Call.BodyLent }
+func (p *Passage) BodyLent() bool { return p.Call != nil && p.Call.BodyLent() }
 
 // Cost is what the attempts have cost so far.
 func (p *Passage) Cost() money.Cost {

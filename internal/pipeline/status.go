@@ -30,13 +30,11 @@ var statusOf = map[llm.Kind]int{
 }
 
 // HTTPStatus is the status that a client sees for an error before any output. What
-// the upstream said of the request itself is kept; what it said of our credentials
-// or our choice of model is our failure, not the client's.
+// the upstream said of the request itself is kept.
 func HTTPStatus(e *llm.Error) int {
+	e = e.Told()
 	if e.Target != "" {
 		switch e.Kind {
-		case llm.Unauthorized, llm.Forbidden, llm.NotFound:
-			return http.StatusBadGateway
 		case llm.Invalid, llm.TooLong, llm.TooLarge:
 			if e.Status == http.StatusUnprocessableEntity || e.Status == http.StatusBadRequest || e.Status == http.StatusRequestEntityTooLarge {
 				return e.Status

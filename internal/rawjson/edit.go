@@ -1,8 +1,10 @@
 package rawjson
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +38,7 @@ func (n *edit) stays() bool { return n.raw != nil || n.object }
 
 // Edit begins a set of changes to d.
 func (d *Doc) Edit() Edits {
-	return Edits{doc: d, nodes: make([]edit, 1, 8)}
+	return Edits{doc: d, nodes: make([]edit, 1, 4)}
 }
 
 // Set gives the field at path the value raw, which must be one JSON value that keeps to the limits the document was
@@ -119,30 +121,88 @@ func (e *Edits) link(parent, child int) {
 // Its error is the first mistake of Set or Delete, or ErrNotObject when a field should be set inside a number, string, boolean
 // or array.
 func (e *Edits) Apply() ([]byte, error) {
+	p := splice{long: math.MaxInt}
+	err := e.apply(&p, len(e.doc.b))
+	return p.out, err
+}
+
+// Segments is Apply for texts that are sent: what is long and unchanged is not copied, but stands in the result as a
+// piece of the document's own bytes.
+func (e *Edits) Segments() (Segments, error) {
+	p := splice{long: longPiece}
+	if err := e.apply(&p, min(len(e.doc.b), shortPieces)); err != nil {
+		return nil, err
+	}
+	return append(p.pieces, p.out), nil
+}
+
+// What is shorter than longPiece is cheaper to copy than to hand to the system as a piece of its own. shortPieces is
+// room for the copies of a usual request.
+const longPiece, shortPieces = 512, 512
+
+// apply writes the edited text; kept is how many bytes of the document it expects to copy.
+func (e *Edits) apply(p *splice, kept int) error {
 	if e.err != nil {
-		return nil, e.err
+		return e.err
 	}
 	d := e.doc
 	if root := &e.nodes[0]; root.child == 0 && root.raw == nil {
-		return d.b, nil
+		p.out = d.b
+		return nil
 	}
-	p := splice{nodes: e.nodes, root: d.members, out: make([]byte, 0, len(d.b)+e.grow)}
+	p.nodes, p.root, p.out = e.nodes, d.members, make([]byte, 0, kept+e.grow)
 	start, end := d.root.Pos()
-	p.out = append(p.out, d.b[:start]...)
+	p.keep(d.b[:start])
 	p.value(&e.nodes[0], d.root)
-	p.out = append(p.out, d.b[end:]...)
+	p.keep(d.b[end:])
 	if p.err != nil {
-		return nil, p.err
+		p.out = nil
 	}
-	return p.out, nil
+	return p.err
+}
+
+// Segments is a text in pieces, to be read one after the other. They may share their bytes with the document that they
+// were made from: do not change them.
+type Segments [][]byte
+
+// Len is the length of the text in bytes.
+func (s Segments) Len() int {
+	n := 0
+	for _, piece := range s {
+		n += len(piece)
+	}
+	return n
+}
+
+// Join returns the text in one piece, which is a copy unless there was only one.
+func (s Segments) Join() []byte {
+	if len(s) == 1 {
+		return s[0]
+	}
+	return bytes.Join(s, nil)
 }
 
 // A splice writes the edited text.
 type splice struct {
-	nodes []edit
-	root  []member // of the document's root, found by Check already
-	out   []byte
-	err   error
+	nodes  []edit
+	root   []member // of the document's root, found by Check already
+	long   int      // unchanged bytes that many are not copied
+	pieces Segments // that are complete
+	out    []byte   // the piece that is being written
+	err    error
+}
+
+// keep writes bytes of the document that stay as they are.
+func (p *splice) keep(raw []byte) {
+	if len(raw) < p.long {
+		p.out = append(p.out, raw...)
+		return
+	}
+	if n := len(p.out); n > 0 {
+		p.pieces = append(p.pieces, p.out[:n:n])
+		p.out = p.out[n:] // go on in what is left of its memory
+	}
+	p.pieces = append(p.pieces, raw)
 }
 
 // value writes v, which is Invalid if there was none, as n changes it.
@@ -158,7 +218,7 @@ func (p *splice) value(n *edit, v Value) {
 	}
 	switch kind := v.Kind(); {
 	case n.child == 0 || kind != Object && !n.object:
-		p.out = append(p.out, v.raw...)
+		p.keep(v.raw)
 	case kind == Object:
 		p.object(n, v, members)
 	case kind == Null || kind == Invalid:
@@ -185,7 +245,7 @@ func (p *splice) object(n *edit, v Value, members []member) {
 	if len(members) > 0 {
 		last = int(members[0].name - 1 - base)
 	}
-	p.out = append(p.out, raw[:last]...)
+	p.keep(raw[:last])
 	kept := 0
 	for _, m := range members {
 		c := p.child(n, raw[m.name-base:m.nameEnd-base])
@@ -195,19 +255,19 @@ func (p *splice) object(n *edit, v Value, members []member) {
 			if kept > 0 {
 				from = last
 			}
-			p.out = append(p.out, raw[from:m.value-base]...)
-			p.member(c, Value{raw: raw[m.value-base : m.end-base], pos: int(m.value)})
+			p.keep(raw[from : m.value-base])
+			p.member(c, Value{raw: raw[m.value-base : m.end-base], pos: int(m.value), ends: v.ends})
 			kept++
 		}
 		last = int(m.end - base)
 	}
 	p.added(n, raw, base, members, kept)
-	p.out = append(p.out, raw[last:]...)
+	p.keep(raw[last:])
 }
 
 func (p *splice) member(c *edit, v Value) {
 	if c == nil {
-		p.out = append(p.out, v.raw...)
+		p.keep(v.raw)
 		return
 	}
 	p.value(c, v)

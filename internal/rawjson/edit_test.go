@@ -1,7 +1,9 @@
 package rawjson
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,7 +27,36 @@ func apply(d *Doc, changes ...change) ([]byte, error) {
 			e.Set([]byte(c.raw), c.path...)
 		}
 	}
-	return e.Apply()
+	whole, err := e.Apply()
+	// With every unchanged byte in a piece of its own the text is the same.
+	p := splice{long: 1}
+	err2 := e.apply(&p, 0)
+	pieces := append(p.pieces, p.out)
+	if (err == nil) != (err2 == nil) || string(pieces.Join()) != string(whole) || pieces.Len() != len(whole) {
+		return nil, fmt.Errorf("in pieces it is %q, %w, in one %q, %w", pieces, err2, whole, err)
+	}
+	return whole, err
+}
+
+func TestEdits_SegmentsDoNotCopyWhatIsLong(t *testing.T) {
+	t.Parallel()
+	text := []byte(`{"model":"a","messages":["` + strings.Repeat("x", longPiece) + `"],"n":1}`)
+	d, err := Check(text, Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := d.Edit()
+	e.Set([]byte(`"b"`), "model")
+	got, err := e.Segments()
+	if err != nil || len(got) != 3 {
+		t.Fatalf("%d pieces, %v", len(got), err)
+	}
+	if start := bytes.IndexByte(text, '['); &got[1][0] != &text[start] {
+		t.Error("the long value was copied")
+	}
+	if want := strings.Replace(string(text), `"a"`, `"b"`, 1); string(got.Join()) != want {
+		t.Errorf("got %s", got.Join())
+	}
 }
 
 func TestEdits_Apply(t *testing.T) {

@@ -51,7 +51,14 @@ func FuzzCheck(f *testing.F) {
 			}
 			return
 		}
-		for _, doc := range []*Doc{&d, &reused} {
+		var noted Doc // with the end of every value noted
+		if err := noted.reset(b, Limits{Depth: MaxDepth}, &ends{}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := generic(t, noted.Root()), decoded(t, b); !reflect.DeepEqual(got, want) {
+			t.Fatalf("walking the values by their ends gives %#v, encoding/json %#v", got, want)
+		}
+		for _, doc := range []*Doc{&d, &reused, &noted} {
 			if diff := cmp.Diff(referenceFields(t, b), fieldsOf(doc.Fields())); diff != "" {
 				t.Fatalf("fields (-jsontext +ours):\n%s", diff)
 			}

@@ -34,6 +34,8 @@ type walker struct {
 	name  []byte // between the quotes
 	at    int    // of name within b
 	value Value
+	ends  *ends // of the long values in the text …
+	ahead spans // … and those of them that are still to come
 	done  bool
 }
 
@@ -42,7 +44,7 @@ func (v Value) walk(open byte) walker {
 	if len(v.raw) == 0 || v.raw[0] != open {
 		return walker{done: true}
 	}
-	return walker{b: v.raw, i: space(v.raw, 1), pos: v.pos}
+	return walker{b: v.raw, i: space(v.raw, 1), pos: v.pos, ends: v.ends, ahead: v.ends.from(v.pos)}
 }
 
 // next moves to the next member or element, and reports whether there is one that looks sound.
@@ -67,11 +69,14 @@ func (w *walker) next() bool {
 		}
 		i = space(b, i+1)
 	}
-	end := valueEnd(b, i)
+	end := w.ahead.at(w.pos+i) - w.pos
+	if end < 0 {
+		end = valueEnd(b, i)
+	}
 	if end < 0 {
 		return false
 	}
-	w.value = Value{raw: b[i:end:end], pos: w.pos + i}
+	w.value = Value{raw: b[i:end:end], pos: w.pos + i, ends: w.ends}
 	if i = space(b, end); i < len(b) && b[i] == ',' {
 		w.i, w.done = space(b, i+1), false
 	}

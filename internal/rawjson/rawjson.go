@@ -64,10 +64,18 @@ func Check(b []byte, lim Limits) (Doc, error) {
 // Reset makes d the document b, as Check does, and reuses d's memory: no allocation once it has grown to its usual
 // size. After an error d is empty.
 func (d *Doc) Reset(b []byte, lim Limits) error {
+	var long *ends
+	if len(b) >= indexed {
+		long = &ends{long: longValue} // new each time: the Values of the last text have the old one
+	}
+	return d.reset(b, lim, long)
+}
+
+func (d *Doc) reset(b []byte, lim Limits, long *ends) error {
 	if d.members == nil {
 		d.members, d.scan.names = make([]member, 0, usualMembers), make([]name, 0, usualNames)
 	}
-	s := scanner{b: b, max: lim.depth(), scratch: d.scan.reset(), members: d.members[:0]}
+	s := scanner{b: b, max: lim.depth(), scratch: d.scan.reset(), members: d.members[:0], ends: long}
 	root, ok := s.document()
 	*d = Doc{members: s.members[:0], scan: s.scratch}
 	if !ok {
@@ -87,10 +95,23 @@ func (d *Doc) Root() Value { return d.root }
 func (d *Doc) Get(name string) (Value, bool) {
 	for i := range d.members {
 		if m := &d.members[i]; sameName(d.b[m.name:m.nameEnd], name) {
-			return m.of(d.b), true
+			return m.of(d), true
 		}
 	}
 	return Value{}, false
+}
+
+// Members is Fields for loops that must not allocate: names come as bytes, as they stand in the text, without their
+// quotes.
+func (d *Doc) Members() iter.Seq2[Name, Value] {
+	return func(yield func(Name, Value) bool) {
+		for i := range d.members {
+			m := &d.members[i]
+			if !yield(Name(d.b[m.name:m.nameEnd]), m.of(d)) {
+				return
+			}
+		}
+	}
 }
 
 // Fields yields the root object's fields in the order of the text, names unescaped. It yields nothing for other kinds.
@@ -98,7 +119,7 @@ func (d *Doc) Fields() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		for i := range d.members {
 			m := &d.members[i]
-			if !yield(nameString(d.b[m.name:m.nameEnd]), m.of(d.b)) {
+			if !yield(nameString(d.b[m.name:m.nameEnd]), m.of(d)) {
 				return
 			}
 		}
@@ -110,6 +131,6 @@ type member struct {
 	name, nameEnd, value, end uint32
 }
 
-func (m *member) of(b []byte) Value {
-	return Value{raw: b[m.value:m.end:m.end], pos: int(m.value)}
+func (m *member) of(d *Doc) Value {
+	return Value{raw: d.b[m.value:m.end:m.end], pos: int(m.value), ends: d.root.ends}
 }

@@ -6,6 +6,7 @@ type scanner struct {
 	b       []byte
 	max     int      // depth
 	members []member // of the root, gathered if not nil
+	ends    *ends    // of long values, gathered if not nil
 	err     error
 	scratch
 }
@@ -25,7 +26,7 @@ func (s *scanner) document() (Value, bool) {
 		s.unexpected(i, "the end of the text")
 		return Value{}, false
 	}
-	return Value{raw: s.b[start:end:end], pos: start}, true
+	return Value{raw: s.b[start:end:end], pos: start, ends: s.ends}, true
 }
 
 // value reads the value at i, inside depth arrays and objects.
@@ -36,6 +37,7 @@ func (s *scanner) value(i, depth int) int {
 	switch c := s.b[i]; c {
 	case '"':
 		end, _ := s.text(i + 1)
+		s.ends.add(i, end)
 		return end
 	case '{':
 		return s.object(i, depth+1)
@@ -61,9 +63,10 @@ func (s *scanner) object(i, depth int) int {
 	if depth > s.max {
 		return s.tooDeep(i)
 	}
-	b, set := s.b, s.openNames()
+	b, set, place := s.b, s.openNames(), s.ends.open(i)
 	i = space(b, i+1)
 	if i < len(b) && b[i] == '}' {
+		s.ends.close(place, i+1)
 		return i + 1
 	}
 	for {
@@ -95,6 +98,7 @@ func (s *scanner) object(i, depth int) int {
 		}
 		if i < len(b) && b[i] == '}' {
 			s.closeNames(&set)
+			s.ends.close(place, i+1)
 			return i + 1
 		}
 		return s.unexpected(i, "a comma or a closing brace")
@@ -106,9 +110,10 @@ func (s *scanner) array(i, depth int) int {
 	if depth > s.max {
 		return s.tooDeep(i)
 	}
-	b := s.b
+	b, place := s.b, s.ends.open(i)
 	i = space(b, i+1)
 	if i < len(b) && b[i] == ']' {
+		s.ends.close(place, i+1)
 		return i + 1
 	}
 	for {
@@ -121,6 +126,7 @@ func (s *scanner) array(i, depth int) int {
 			continue
 		}
 		if i < len(b) && b[i] == ']' {
+			s.ends.close(place, i+1)
 			return i + 1
 		}
 		return s.unexpected(i, "a comma or a closing bracket")

@@ -33,8 +33,9 @@ var kindNames = [...]string{"nothing", "null", "a boolean", "a number", "a strin
 // as the text is unchanged. The zero Value is of kind Invalid, and every look-up in it finds nothing, so look-ups chain
 // without checks between.
 type Value struct {
-	raw []byte
-	pos int
+	raw  []byte
+	pos  int
+	ends *ends // of the long values in the text, if it was checked
 }
 
 // Kind returns what v is.
@@ -180,6 +181,15 @@ func shift(n uint64, power int) (uint64, bool) {
 	return n, true
 }
 
+// Empty reports whether v is an array or object with nothing in it.
+func (v Value) Empty() bool {
+	if k := v.Kind(); k != Array && k != Object {
+		return false
+	}
+	i := space(v.raw, 1)
+	return i < len(v.raw) && (v.raw[i] == ']' || v.raw[i] == '}')
+}
+
 // Get returns the member of that name if v is an object.
 func (v Value) Get(name string) (Value, bool) {
 	for it := v.walk('{'); it.next(); {
@@ -226,6 +236,9 @@ func (v Value) Members() iter.Seq2[Name, Value] {
 
 // Name is a field's name as it stands in the text, without its quotes.
 type Name []byte
+
+// String returns the name, unescaped.
+func (n Name) String() string { return nameString(n) }
 
 // Is reports whether the name, unescaped, is s.
 func (n Name) Is(s string) bool { return sameName(n, s) }

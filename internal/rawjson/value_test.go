@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"iter"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -308,6 +309,34 @@ func TestAppendString(t *testing.T) {
 		var back string
 		if err := json.Unmarshal(AppendString(nil, s), &back); err != nil || back != strings.ToValidUTF8(s, "\ufffd") && !strings.Contains(s, "\xed") {
 			t.Errorf("AppendString(%q) reads back as %q, %v", s, back, err)
+		}
+	}
+}
+
+// What is long is looked up, what is short is read, and beyond maxSpans all is read: nobody can tell.
+func TestValue_LongValuesReadAsShortOnes(t *testing.T) {
+	t.Parallel()
+	for _, long := range []string{
+		`"` + strings.Repeat(`a\"`, longValue) + `"`,
+		strings.Repeat("[", 200) + strings.Repeat("1,", 200) + "2" + strings.Repeat("]", 200),
+		`[` + strings.Repeat(`["`+strings.Repeat("x", longValue)+`",3],`, maxSpans) + `{"a":[]}]`,
+	} {
+		text := `{"short":1,"long":` + long + `,"b":[` + long + `,{"c":` + long + `,"d":[ ]}]}`
+		doc, err := Check([]byte(text), Limits{Depth: 300})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := generic(t, doc.Root()), decoded(t, []byte(text)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%.40s reads as something else", long)
+		}
+	}
+}
+
+func TestValue_Empty(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{`[]`: true, `{ }`: true, "[\n]": true, `[0]`: false, `{"":0}`: false, `""`: false, `null`: false, ``: false, `[`: false} {
+		if got := (Value{raw: []byte(text)}).Empty(); got != want {
+			t.Errorf("%q: %v", text, got)
 		}
 	}
 }

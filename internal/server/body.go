@@ -24,7 +24,7 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 const keepBody = 4 << 20
 
 func takeBody() *bytes.Buffer {
-	return bodies.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	return bodies.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
 }
 
 // giveBody takes a buffer back whose bytes nobody reads any more.
@@ -57,14 +57,14 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf *bytes.Buf
 		if err != nil {
 			return nil, &llm.Error{Kind: llm.Invalid, Message: "the body says that it is gzip, and is not", Err: err}
 		}
-		body = gz
+		body = io.LimitReader(gz, limit+1)
 	default:
 		return nil, &llm.Error{Kind: llm.Invalid, Message: "Content-Encoding " + strconv.Quote(encoding) + " is not known; send gzip or none"}
 	}
 	if n := r.ContentLength; n > 0 {
 		buf.Grow(int(min(n, preallocate)) + bytes.MinRead)
 	}
-	n, err := buf.ReadFrom(io.LimitReader(body, limit+1))
+	n, err := buf.ReadFrom(body)
 	var over *http.MaxBytesError
 	var stopping *llm.Error
 	switch {

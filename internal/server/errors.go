@@ -91,7 +91,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	s.bound(w)
 	w.WriteHeader(status)
-	_, _ = w.Write(speaks(r).AppendError(nil, e)) // nobody is left to tell
+	_, _ = w.Write(speaks(r).AppendError(nil, e.Told())) // nobody is left to tell
 }
 
 // seconds rounds up, as Retry-After has no fractions.
@@ -117,10 +117,18 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
-		h.Set("Access-Control-Allow-Headers", asked)
+	if allowed := s.allowedHeaders(r); allowed != "" {
+		h.Set("Access-Control-Allow-Headers", allowed)
 	}
 	h.Set("Access-Control-Max-Age", seconds(s.cfg.CORSMaxAge))
 	w.WriteHeader(http.StatusNoContent)
 	return true
+}
+
+// allowedHeaders are the configured ones, else those that the preflight asks for.
+func (s *Server) allowedHeaders(preflight *http.Request) string {
+	if len(s.cfg.CORSHeaders) > 0 {
+		return strings.Join(s.cfg.CORSHeaders, ", ")
+	}
+	return preflight.Header.Get("Access-Control-Request-Headers")
 }

@@ -97,15 +97,29 @@ type answer struct {
 	server  *Server
 	passage *pipeline.Passage
 	begun   bool
+	more    bool      // the last event came with another one behind it
 	expires time.Time // of the write deadline
+	values  []string  // of headers that have one each: they share the memory
+}
+
+// usualValues is how many headers of its own an answer has.
+const usualValues = 12
+
+// set gives a header, whose name is in canonical form, one value.
+func (a *answer) set(name, value string) {
+	if a.values == nil {
+		a.values = make([]string, 0, usualValues)
+	}
+	a.values = append(a.values, value)
+	n := len(a.values)
+	a.w.Header()[name] = a.values[n-1 : n : n]
 }
 
 func (a *answer) identify() {
-	h := a.w.Header()
-	id := []string{a.passage.ID}
-	h[headerID], h["X-Request-Id"] = id, id
+	a.set(headerID, a.passage.ID)
+	a.set("X-Request-Id", a.passage.ID)
 	if a.passage.In.Codec.Name == "anthropic" {
-		h["Request-Id"] = id
+		a.set("Request-Id", a.passage.ID)
 	}
 }
 
@@ -121,7 +135,7 @@ func (a *answer) fail(err error) error {
 	if e.Kind == llm.Canceled {
 		return nil
 	}
-	_, _ = a.w.Write(a.passage.Call.Failure(e)) // nobody is left to tell
+	_, _ = a.w.Write(a.passage.Call.Failure(e.Told())) // nobody is left to tell
 	return nil
 }
 
@@ -131,11 +145,14 @@ func (a *answer) write(ev llm.Event) bool {
 		a.begin(ev)
 	}
 	if len(ev.Raw) > 0 {
-		a.extend()
+		if !a.more { // what came together from the upstream is one piece for the client
+			a.extend()
+		}
 		if _, err := a.w.Write(ev.Raw); err != nil {
 			return false
 		}
 	}
+	a.more = ev.More
 	if !ev.More && ev.Marks&llm.MarkWhole == 0 {
 		return http.NewResponseController(a.w).Flush() == nil
 	}
@@ -154,20 +171,19 @@ func (a *answer) extend() {
 func (a *answer) begin(ev llm.Event) {
 	a.begun = true
 	a.describe()
-	h := a.w.Header()
-	h[headerOverhead] = []string{strconv.FormatFloat(float64(a.passage.Overhead().Microseconds())/1000, 'f', 3, 64)}
+	a.set(headerOverhead, strconv.FormatFloat(float64(a.passage.Overhead().Microseconds())/1000, 'f', 3, 64))
 	if ev.Marks&llm.MarkWhole != 0 {
-		h["Content-Type"] = []string{"application/json"}
-		h["Content-Length"] = []string{strconv.Itoa(len(ev.Raw))}
+		a.set("Content-Type", "application/json")
+		a.set("Content-Length", strconv.Itoa(len(ev.Raw)))
 		cost := a.passage.Cost()
-		h[headerCostState] = []string{cost.State.String()}
+		a.set(headerCostState, cost.State.String())
 		if cost.State != money.Unknown {
-			h[headerCost] = []string{cost.USD.String()}
+			a.set(headerCost, cost.USD.String())
 		}
 	} else {
-		h["Content-Type"] = []string{a.streamType()}
-		h["Cache-Control"] = []string{"no-cache"}
-		h["X-Accel-Buffering"] = []string{"no"}
+		a.set("Content-Type", a.streamType())
+		a.set("Cache-Control", "no-cache")
+		a.set("X-Accel-Buffering", "no")
 	}
 	a.w.WriteHeader(http.StatusOK)
 }
@@ -181,20 +197,21 @@ func (a *answer) streamType() string {
 
 // describe says who answered and why, for answers and for errors.
 func (a *answer) describe() {
-	h, p := a.w.Header(), a.passage
+	p := a.passage
 	if p.Plan.Route != "" {
-		h[headerRoute] = []string{p.Plan.Route}
-		h[headerCache] = []string{"miss"}
+		a.set(headerRoute, p.Plan.Route)
+		a.set(headerCache, "miss")
 	}
 	if p.Call == nil {
 		return
 	}
 	if p.Call.Target != nil {
-		h[headerTarget] = []string{p.Call.Target.Name}
+		a.set(headerTarget, p.Call.Target.Name)
 	}
 	if lost := p.Call.Loss(); len(lost) > 0 {
-		h[headerLoss] = []string{strings.Join(lost, ",")}
+		a.set(headerLoss, strings.Join(lost, ","))
 	}
+	h := a.w.Header()
 	for _, name := range passedHeaders {
 		if v := p.Call.Answer[name]; v != nil {
 			h[name] = v

@@ -33,7 +33,7 @@ type Metrics struct {
 }
 
 // metricKey is one combination of labels; looking the row up once saves a hash of
-// strings for each of its eight series.
+// strings for each of its series.
 type metricKey struct {
 	surface, target string
 	status          exchange.Status
@@ -42,6 +42,7 @@ type metricKey struct {
 
 type metricRow struct {
 	exchanges, input, output, cacheRead, cost prometheus.Counter
+	attempt                                   prometheus.Counter // of the same target, with the same end
 	firstByte, total                          prometheus.Observer
 }
 
@@ -114,7 +115,11 @@ func (m *Metrics) Observe(x *exchange.Exchange) {
 	}
 	row.total.Observe(x.Total.Seconds())
 	for i := range x.Attempts {
-		m.attempts.WithLabelValues(x.Attempts[i].Target, string(x.Attempts[i].Status)).Inc()
+		if t := &x.Attempts[i]; row.attempt != nil && t.Target == x.Result.Target && t.Status == x.Result.Status {
+			row.attempt.Inc() // nearly all of them
+		} else {
+			m.attempts.WithLabelValues(t.Target, string(t.Status)).Inc()
+		}
 	}
 	for _, field := range x.Result.Loss {
 		m.loss.WithLabelValues(x.Result.Target, lossLabel(field)).Inc()
@@ -152,6 +157,9 @@ func (m *Metrics) row(k metricKey) *metricRow {
 			cost:      m.cost.WithLabelValues(k.target, k.state.String()),
 			firstByte: m.firstByte.WithLabelValues(k.surface, k.target),
 			total:     m.total.WithLabelValues(k.surface, k.target),
+		}
+		if k.target != "" {
+			row.attempt = m.attempts.WithLabelValues(k.target, string(k.status))
 		}
 		next := make(map[metricKey]*metricRow, len(*known)+1)
 		maps.Copy(next, *known)

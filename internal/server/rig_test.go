@@ -81,7 +81,7 @@ func newRig(target roundTrip) *rig {
 			},
 			House:      func() *pipeline.House { return house },
 			Recordable: func() error { return nil },
-			Reserve:    func(string, money.Amount) (func(money.Amount), error) { return nil, nil },
+			Reserve:    func(string, money.Amount) (func(money.Amount), error) { return func(money.Amount) {}, nil },
 			Record:     func(x *exchange.Exchange) { r.rows <- x },
 			NewID:      func(time.Time) string { return "id" + strconv.FormatInt(ids.Add(1), 10) },
 		},
@@ -133,7 +133,7 @@ func well(r *http.Request) (*http.Response, error) {
 func (r *rig) serve(t testing.TB) (base string, client *http.Client) {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(New(r.rooms, r.cfg))
-	srv.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelInfo)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return srv.URL, srv.Client()
@@ -198,7 +198,7 @@ func (r *rig) inBubble(t testing.TB) (client *http.Client) {
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = srv.Close() // the listener's error alone, which has none
-		<-ended
+		_ = <-ended     // http.ErrServerClosed, as it was asked
 	})
 	return &http.Client{Transport: transport}
 }

@@ -18,13 +18,14 @@ import (
 
 // Config bounds what clients may send and says which browsers may ask.
 type Config struct {
-	BodyBytes     int64         // of a request, after decompression
-	BodyTime      time.Duration // to send it
-	WriteTime     time.Duration // a client may take to read one piece of an answer
-	ExchangeTime  time.Duration // of an admin request
-	CORSOrigins   []string      // exact origins, or "*"
-	CORSMaxAge    time.Duration // a browser may remember a preflight
-	StreamsAtOnce int           // open answers; more get a 503
+	BodyBytes      int64         // of a request, after decompression
+	BodyTime       time.Duration // to send it
+	WriteTime      time.Duration // a client may take to read one piece of an answer
+	ExchangeTime   time.Duration // of an admin request
+	CORSOrigins    []string      // exact origins, or "*"
+	CORSHeaders    []string      // that a page may send; none: all that it asks for
+	CORSMaxAge     time.Duration // a browser may remember a preflight
+	RequestsAtOnce int           // open answers; more get a 503
 }
 
 // DefaultConfig is for one machine: 32 MiB bodies carry the largest prompts with
@@ -32,7 +33,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		BodyBytes: 32 << 20, BodyTime: 2 * time.Minute, WriteTime: time.Minute,
-		ExchangeTime: 15 * time.Second, StreamsAtOnce: 10_000, CORSMaxAge: 10 * time.Minute,
+		ExchangeTime: 15 * time.Second, RequestsAtOnce: 10_000, CORSMaxAge: 10 * time.Minute,
 	}
 }
 
@@ -86,7 +87,7 @@ type Server struct {
 
 // New builds the server's handler; it owns no goroutine and opens no port.
 func New(rooms Rooms, cfg Config) *Server {
-	s := &Server{rooms: rooms, cfg: cfg, origins: map[string]bool{}, slots: make(chan struct{}, cfg.StreamsAtOnce)}
+	s := &Server{rooms: rooms, cfg: cfg, origins: map[string]bool{}, slots: make(chan struct{}, cfg.RequestsAtOnce)}
 	for _, o := range cfg.CORSOrigins {
 		s.origins[o] = true
 	}

@@ -73,6 +73,18 @@ func TestCORS(t *testing.T) {
 	}
 }
 
+func TestCORS_OnlyTheConfiguredHeaders(t *testing.T) {
+	t.Parallel()
+	r := newRig(well)
+	r.cfg.CORSOrigins, r.cfg.CORSHeaders = []string{"*"}, []string{"authorization", "content-type"}
+	base, client := r.serve(t)
+	res, body := do(t, client, "OPTIONS", base+"/v1/chat/completions", "", "Origin", "https://app.example.com",
+		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,x-evil")
+	if got := res.Header.Get("Access-Control-Allow-Headers"); res.StatusCode != 204 || got != "authorization, content-type" {
+		t.Errorf("%d, allowed %q: %s", res.StatusCode, got, body)
+	}
+}
+
 func TestServer_APanicCostsOneRequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(func(r *http.Request) (*http.Response, error) {

@@ -49,11 +49,12 @@ func reference(in string) (events []event, broken bool) {
 			panic("overlap")
 		}
 		end := in[at[0]:at[1]]
-		if at[0] > from {
+		switch {
+		case at[0] > from:
 			line(in[from:at[0]])
-		} else if end == "\r\n" && before == "\r" {
+		case end == "\r\n" && before == "\r":
 			flush(at[1] - 1)
-		} else {
+		default:
 			flush(at[1])
 		}
 		from, before = at[1], end

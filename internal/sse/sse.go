@@ -18,7 +18,8 @@ const (
 	// DefaultMaxEvent is how long an event may be, in bytes, if NewReader is not told. An image in base64 fits.
 	DefaultMaxEvent = 16 << 20
 
-	minBuffer = 4 << 10  // holds several usual events; a gateway keeps one per open stream
+	minBuffer = 1 << 10  // holds a few usual events; a gateway keeps one per open stream
+	hurried   = 4 << 10  // for streams that fill it at once: fewer reads, fewer moves
 	keep      = 64 << 10 // larger buffers are given back once the event that needed them is gone
 	maxEmpty  = 100      // reads of nothing in a row before io.ErrNoProgress, as in bufio
 	maxNames  = 16       // event names remembered, so that they are not allocated again
@@ -47,6 +48,7 @@ type Reader struct {
 	buf   []byte // buf[start:end] was read and not handed on
 	start int
 	end   int
+	full  bool  // a read filled buf: there is more to be had at once
 	lines lines // where in buf the next line is looked for
 
 	event fields // so far
@@ -132,7 +134,7 @@ func (r *Reader) broken() (Event, error) {
 	case len(partial) == 0 && !r.event.any:
 		// Only the LF that belongs to the blank line before: see lines.next. The stream ends after it.
 		return r.make(r.end), nil
-	case r.err == io.EOF:
+	case r.err == io.EOF: //nolint:errorlint // a reader's end is never wrapped
 		r.err = io.ErrUnexpectedEOF
 	}
 	if len(partial) > 0 {
@@ -166,7 +168,7 @@ func (r *Reader) make(end int) Event {
 	case 1:
 		e.Data = f.data.of(raw)
 	default:
-		e.Data = r.data[:len(r.data):len(r.data)]
+		e.Data = slices.Clip(r.data)
 	}
 	return e
 }
@@ -199,6 +201,7 @@ func (r *Reader) fill() {
 	for range maxEmpty {
 		n, err := r.r.Read(r.buf[r.end:])
 		r.end += n
+		r.full = r.full || r.end == len(r.buf)
 		if err != nil {
 			r.err = err
 			return
@@ -215,11 +218,14 @@ func (r *Reader) fill() {
 func (r *Reader) room() {
 	held := r.end - r.start
 	size := max(len(r.buf), minBuffer)
+	if r.full {
+		size = max(size, hurried)
+	}
 	if 2*held > size {
 		size = min(2*size, max(r.max+1, minBuffer))
 	}
-	if size > keep && held <= minBuffer {
-		size = minBuffer * 2
+	if size > keep && held <= hurried {
+		size = hurried * 2
 	}
 	if size == len(r.buf) {
 		copy(r.buf, r.buf[r.start:r.end])

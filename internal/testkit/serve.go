@@ -71,14 +71,15 @@ func (u *Upstream) act(w http.ResponseWriter, r *http.Request, s *script, a aske
 	knobs.Seq, knobs.Created = received.Seq, Epoch.Unix()
 	answer := u.honest(r, received.Body, a, knobs)
 	headers(w.Header(), received)
-	if s.swap.redirect == "." {
+	switch s.swap.redirect {
+	case "":
+		answer = s.swap.apply(answer)
+	case ".":
 		w.Header().Set("Location", r.URL.RequestURI())
 		answer = openaifake.Answer{Status: http.StatusTemporaryRedirect}
-	} else if s.swap.redirect != "" {
+	default:
 		w.Header().Set("Location", s.swap.redirect)
 		answer = openaifake.Answer{Status: http.StatusTemporaryRedirect}
-	} else {
-		answer = s.swap.apply(answer)
 	}
 	if s.swap.retryAfter != "" {
 		w.Header().Set("Retry-After", s.swap.retryAfter)

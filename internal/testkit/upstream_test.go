@@ -299,7 +299,7 @@ func TestUpstream_SeesAClientThatGoes(t *testing.T) {
 			if strings.HasPrefix(behavior, "hold") || strings.Contains(behavior, "1h") {
 				cancel()
 			}
-			<-done
+			_ = <-done // an error: it was canceled
 			up.WaitGone(t, 1)
 			<-received.Gone
 			<-received.Done

@@ -14,8 +14,8 @@ func (c *conn) alive() bool {
 	err := c.raw.Read(func(fd uintptr) bool {
 		var b [1]byte
 		_, err := syscall.Read(int(fd), b[:])
-		open = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK //nolint:errorlint // an errno, never wrapped
-		return true                                                // whatever it was, do not wait for more
+		open = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
+		return true // whatever it was, do not wait for more
 	})
 	return err == nil && open
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead/internal/dialect"
@@ -23,8 +24,6 @@ var (
 	acceptStream    = []string{"text/event-stream"}
 	userAgent       = []string{"fairlead"}
 )
-
-func newBody(b []byte) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 
 // maxErrorBody bounds what is read of an error answer.
 const maxErrorBody = 64 << 10
@@ -80,35 +79,46 @@ func (a *attempt) plain(res *http.Response) error {
 	if kind := mediaType(res); kind != "" && kind != "application/json" && !strings.HasSuffix(kind, "+json") {
 		return unexpected(kind, "JSON")
 	}
-	body, err := a.readAll(res)
-	if err != nil {
+	buf := answers.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	defer func() {
+		if buf.Cap() <= keepAnswer {
+			buf.Reset()
+			answers.Put(buf)
+		}
+	}()
+	if err := a.readAll(res, buf); err != nil {
 		return err
 	}
-	ev, err := a.bridge.Answer(body)
+	ev, err := a.bridge.Answer(buf.Bytes())
 	if err != nil {
 		return err
 	}
 	return a.pass(ev)
 }
 
-func (a *attempt) readAll(res *http.Response) ([]byte, error) {
+// answers are buffers for plain answers: an event's bytes are no one's once it was
+// passed on. keepAnswer is the largest that is kept.
+var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const keepAnswer = 256 << 10
+
+func (a *attempt) readAll(res *http.Response, buf *bytes.Buffer) error {
 	limit := a.call.Limits.AnswerBytes
 	tooBig := &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is larger than " + strconv.FormatInt(limit, 10) + " bytes"}
 	if res.ContentLength > limit {
-		return nil, tooBig
+		return tooBig
 	}
-	var buf bytes.Buffer
 	if res.ContentLength > 0 {
 		buf.Grow(int(res.ContentLength) + bytes.MinRead)
 	}
 	n, err := buf.ReadFrom(io.LimitReader(a.decoded(res), limit+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case n > limit:
-		return nil, tooBig
+		return tooBig
 	}
-	return buf.Bytes(), nil
+	return nil
 }
 
 // stream reads an answer that comes event by event.
@@ -153,11 +163,11 @@ func (a *attempt) stream(res *http.Response) error {
 // wholeAsStream passes an answer in one piece on to a client that asked for a stream:
 // some upstreams cannot stream, or not with what was asked.
 func (a *attempt) wholeAsStream(res *http.Response) error {
-	body, err := a.readAll(res)
-	if err != nil {
+	var body bytes.Buffer
+	if err := a.readAll(res, &body); err != nil {
 		return err
 	}
-	ev, err := a.bridge.AsStream(body)
+	ev, err := a.bridge.AsStream(body.Bytes())
 	if err != nil {
 		return err
 	}
@@ -204,7 +214,7 @@ func cut(err error) error {
 // connection for the next call, but does not wait for an upstream that lingers.
 func (a *attempt) drain(reader dialect.Frames) {
 	a.draining = true
-	a.timer.Reset(drainTime)
+	a.watch.hurry(drainTime)
 	for range drainEvents {
 		if _, err := reader.Next(); err != nil {
 			return
@@ -245,7 +255,7 @@ func (a *attempt) decoded(res *http.Response) io.Reader {
 	return &gzipReader{body: body}
 }
 
-// idleReader restarts the attempt's timer with every read. Before the first event
+// idleReader restarts the attempt's watch with every read. Before the first event
 // of a stream the first_event timeout goes on running instead.
 type idleReader struct {
 	attempt *attempt
@@ -258,12 +268,12 @@ func (r *idleReader) Read(p []byte) (int, error) {
 	case a.draining:
 		return r.body.Read(p)
 	case a.passed || !a.call.Request.Stream:
-		a.timer.Reset(a.target.Timeouts.Idle)
+		a.watch.wait(a.target.Timeouts.Idle)
 	default:
 		return r.body.Read(p)
 	}
 	n, err := r.body.Read(p)
-	a.timer.Stop() // a slow reader of ours is not the upstream's fault
+	a.watch.rest() // a slow reader of ours is not the upstream's fault
 	return n, err
 }
 

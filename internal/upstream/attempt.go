@@ -28,9 +28,9 @@ type attempt struct {
 	row    exchange.Attempt
 	begun  time.Time
 
-	cancel context.CancelCauseFunc
-	timer  *time.Timer // first_event, then idle
+	watch watch // first_event, then idle, and the exchange's end
 
+	speaks   int // the dialect, by its place in the target's
 	bridge   *dialect.Bridge
 	decoder  dialect.Decoder // of a stream
 	draining bool            // the answer is complete
@@ -45,37 +45,39 @@ type attempt struct {
 
 // attempt calls the target once. It reports whether any event was passed on: then
 // the error can no longer be repaired by another attempt.
-func (c *Call) attempt(ctx context.Context, target *Target, yield func(llm.Event, error) bool) (passed bool, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (c *Call) attempt(within context.Context, target *Target, yield func(llm.Event, error) bool) (passed bool, err error) {
+	ctx, cancel := context.WithCancelCause(within)
 	defer cancel(errDone)
-	a := &attempt{call: c, target: target, yield: yield, cancel: cancel, begun: time.Now()}
+	a := &attempt{call: c, target: target, yield: yield, begun: time.Now()}
 	a.row = exchange.Attempt{
 		Seq: len(c.Attempts), Target: target.Name, Provider: target.Provider, Model: target.Model,
 		Start: a.begun.Sub(c.Start),
 	}
 	c.Target, c.Answer, c.current, c.bridge, c.decoder = target, nil, a, nil, nil
-	a.timer = time.AfterFunc(target.Timeouts.FirstEvent, func() { cancel(errSilent) })
-	defer a.timer.Stop()
+	a.watch.start(cancel, a.begun, c.end, min(target.Timeouts.FirstEvent, target.Timeouts.Idle))
+	defer a.watch.stop()
+	a.watch.wait(target.Timeouts.FirstEvent)
 	err = a.run(ctx)
 	if err != nil && !errors.Is(err, errStopped) {
 		err = a.explain(ctx, err)
 	}
 	a.close(err)
+	if err != nil && !a.passed && target.forget(a.speaks, a.row.HTTPStatus) {
+		return c.attempt(within, target, yield) // in another dialect
+	}
 	return a.passed, err
 }
 
 func (a *attempt) run(ctx context.Context) error {
 	req := a.call.Request
-	spoken := a.target.speak(a.call.Client.Name, req)
+	a.speaks = a.target.speak(a.call.Client.Name, req)
+	spoken := a.target.Speaks[a.speaks]
 	bridge, err := dialect.NewBridge(a.call.Client, spoken.Codec, req, a.target.Options)
 	if err != nil {
 		return err
 	}
 	a.bridge, a.call.bridge = bridge, bridge
-	if &bridge.Body[0] == &req.Body[0] {
-		a.call.BodyLent = true
-	}
-	out, err := newRequest(ctx, a.target, spoken, bridge, req, a.call.Header)
+	out, err := a.newRequest(ctx, spoken)
 	if err != nil {
 		return err
 	}
@@ -123,7 +125,7 @@ func (a *attempt) pass(ev llm.Event) error {
 	}
 	if !a.passed {
 		a.passed = true
-		a.timer.Stop() // from here on idleReader sets it
+		a.watch.rest() // from here on idleReader sets it
 		a.row.TTFT = time.Since(a.begun)
 		if ev.Marks&llm.MarkWhole != 0 {
 			a.bill() // a plain answer carries its cost in a header
@@ -171,13 +173,30 @@ func (a *attempt) explain(ctx context.Context, err error) error {
 	case cause != nil:
 		e = gone(ctx, err)
 	case errors.As(err, &e):
-		copied := *e
-		e = &copied
+		e = ours(e, a.target.Name)
 	default:
 		e = &llm.Error{Kind: llm.Upstream, Message: "the upstream could not be reached or broke off", Err: err}
 	}
 	e.Target = a.target.Name
 	return e
+}
+
+// ours is a copy of an attempt's error. Where it is about our key or our account the
+// upstream's words are for the log: they speak to us, and may quote the key.
+func ours(e *llm.Error, target string) *llm.Error {
+	copied := *e
+	switch {
+	case e.Kind == llm.Unauthorized:
+		copied.Message = "the upstream refused the key that Fairlead has for target " + target + "; the key of this request is not the one that is meant"
+	case e.Kind == llm.Unpaid, e.Kind == llm.Budget, e.Status == http.StatusPaymentRequired:
+		// Whatever its dialect makes of it: an upstream never speaks of a budget of ours.
+		copied.Kind = llm.Unpaid
+		copied.Message = "the account behind target " + target + " has no money or quota left: top it up, or put another target into the plan"
+	default:
+		return &copied
+	}
+	copied.Err = errors.New("the upstream said: " + e.Message)
+	return &copied
 }
 
 // answering reports whether the wait is for more of an answer, not for its start.

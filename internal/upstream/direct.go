@@ -2,23 +2,27 @@ package upstream
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"math"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // direct carries HTTP/1.1 to upstreams without TLS, as engines on one's own machines
 // are. net/http's Transport hands every request to two goroutines of its own and
 // back; here the goroutine that asks writes the request and reads the answer itself,
-// which spares their switches and their stacks. Parsing and framing are net/http's.
+// which spares their switches and their stacks. The answer's parsing and framing are
+// net/http's.
 //
-// What it does not take, TLS and proxies, goes to the Transport.
+// What it does not take, TLS and proxies and odd hosts, goes to the Transport.
 type direct struct {
 	std  *http.Transport
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -58,7 +62,8 @@ func (d *direct) CloseIdleConnections() {
 
 // RoundTrip implements http.RoundTripper.
 func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "http" || r.ContentLength < 0 {
+	body, ok := r.Body.(*sending)
+	if !ok || r.URL.Scheme != "http" || !plainHost(r.Host) {
 		return d.std.RoundTrip(r)
 	}
 	if proxy, err := d.std.Proxy(r); proxy != nil || err != nil {
@@ -66,11 +71,11 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	c, err := d.take(r.Context(), address(r))
 	if err != nil {
-		closeBody(r)
+		_ = body.Close() // it cannot fail
 		return nil, err
 	}
 	stop := context.AfterFunc(r.Context(), c.kill)
-	written, err := c.send(r)
+	written, err := c.send(r, body)
 	if err != nil {
 		stop()
 		c.kill()
@@ -96,10 +101,15 @@ func address(r *http.Request) string {
 	return net.JoinHostPort(r.URL.Hostname(), "80")
 }
 
-func closeBody(r *http.Request) {
-	if r.Body != nil {
-		_ = r.Body.Close() // it is a buffer
+// plainHost reports whether a host can be sent as it stands: zones of IPv6 addresses
+// and names beyond ASCII are for net/http to rewrite.
+func plainHost(host string) bool {
+	for i := range len(host) {
+		if c := host[i]; c == '%' || c >= utf8.RuneSelf {
+			return false
+		}
 	}
+	return true
 }
 
 // take gives an idle connection that is still open, or a new one.
@@ -178,30 +188,43 @@ func newConn(nc net.Conn, addr string) *conn {
 
 func (c *conn) kill() { _ = c.net.Close() } // nothing is lost by it
 
-var writers = sync.Pool{New: func() any { return bufio.NewWriter(nil) }}
-
 var errHeaders = errors.New("the upstream's headers are larger than 256 KiB")
 
 // send writes the request. A large one goes on being written after it returned: then
 // written tells how that ended, once.
-func (c *conn) send(r *http.Request) (written chan error, err error) {
+func (c *conn) send(r *http.Request, body *sending) (written chan error, err error) {
 	if r.ContentLength <= smallBody {
-		return nil, c.write(r)
+		return nil, c.write(r, body)
 	}
 	written = make(chan error, 1)
-	go func() { written <- c.write(r) }() // ends when the connection does, at the latest
+	go func() { written <- c.write(r, body) }() // ends when the connection does, at the latest
 	return written, nil
 }
 
-func (c *conn) write(r *http.Request) error {
-	w := writers.Get().(*bufio.Writer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
-	w.Reset(c.net)
-	err := r.Write(w)
-	if err == nil {
-		err = w.Flush()
+var heads = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// framing are the headers that write sets itself, as http.Request.Write does.
+var framing = map[string]bool{"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true}
+
+// write hands head and body to the system in one call, where they lie: by way of
+// http.Request.Write a long body would be copied once more, and sent in many pieces.
+func (c *conn) write(r *http.Request, body *sending) error {
+	defer body.Close()
+	head := heads.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	defer heads.Put(head)
+	head.Reset()
+	for _, s := range [...]string{r.Method, " ", r.URL.RequestURI(), " HTTP/1.1\r\nHost: ", r.Host, "\r\n"} {
+		head.WriteString(s)
 	}
-	w.Reset(nil)
-	writers.Put(w)
+	if err := r.Header.WriteSubset(head, framing); err != nil {
+		return err
+	}
+	head.WriteString("Content-Length: ")
+	head.Write(strconv.AppendInt(head.AvailableBuffer(), r.ContentLength, 10))
+	head.WriteString("\r\n\r\n")
+	out := append(make(net.Buffers, 0, 8), head.Bytes())
+	out = append(out, body.pieces...)
+	_, err := out.WriteTo(c.net)
 	return err
 }
 

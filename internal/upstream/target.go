@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairlead/fairlead/internal/dialect"
@@ -32,6 +33,9 @@ type Target struct {
 	Speaks   []Spoken
 	Options  llm.Options
 	Endpoint Endpoint
+	// Unspoken are the dialects, by their bit in Speaks, that the endpoint turned out
+	// not to answer in: servers differ by version. Nil where there is but one.
+	Unspoken *atomic.Uint32
 	Timeouts Timeouts
 	// Attempts counts the first try.
 	Attempts int
@@ -55,20 +59,34 @@ type Endpoint struct {
 	Sign func(r *http.Request, body []byte) error
 }
 
-// speak chooses the dialect for a client's request: its own where the target speaks
-// it, else the first that has the surface.
-func (t *Target) speak(client string, req *llm.Request) Spoken {
-	for _, s := range t.Speaks {
-		if s.Codec.Name == client && s.Codec.Path(req, t.Options) != "" {
-			return s
+// speak chooses the dialect for a client's request, by its place in Speaks: its own
+// where the target speaks it, else the first that has the surface.
+func (t *Target) speak(client string, req *llm.Request) int {
+	able := -1
+	for i, s := range t.Speaks {
+		switch {
+		case t.unspoken(i) || s.Codec.Path(req, t.Options) == "":
+		case s.Codec.Name == client:
+			return i
+		case able < 0:
+			able = i
 		}
 	}
-	for _, s := range t.Speaks {
-		if s.Codec.Path(req, t.Options) != "" {
-			return s
-		}
+	return max(able, 0)
+}
+
+func (t *Target) unspoken(i int) bool {
+	return t.Unspoken != nil && t.Unspoken.Load()&(1<<i) != 0
+}
+
+// forget notes that the endpoint has no such dialect, if that is what an answer of
+// this status says and there is another to try.
+func (t *Target) forget(i, status int) bool {
+	if i == 0 || t.Unspoken == nil || status != http.StatusNotFound && status != http.StatusMethodNotAllowed && status != http.StatusNotImplemented {
+		return false
 	}
-	return t.Speaks[0]
+	t.Unspoken.Or(1 << i)
+	return true
 }
 
 // at is the address of a path, escaped and with its query if there is one, below a base. What is
@@ -123,8 +141,9 @@ func NewTransport(connect time.Duration) Transport {
 var forwardedRequestHeaders = [...]string{"Idempotency-Key", "Traceparent", "Tracestate"}
 
 // newRequest builds the HTTP request of one attempt.
-func newRequest(ctx context.Context, t *Target, spoken Spoken, bridge *dialect.Bridge, req *llm.Request, client http.Header) (*http.Request, error) {
-	e, body := &t.Endpoint, bridge.Body
+func (a *attempt) newRequest(ctx context.Context, spoken Spoken) (*http.Request, error) {
+	t, req, client, bridge := a.target, a.call.Request, a.call.Header, a.bridge
+	e := &t.Endpoint
 	header := make(http.Header, len(e.Header)+len(spoken.Codec.Header)+4)
 	for name, value := range spoken.Codec.Header {
 		header[name] = []string{value}
@@ -149,13 +168,13 @@ func newRequest(ctx context.Context, t *Target, spoken Spoken, bridge *dialect.B
 	out := &http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		ContentLength: int64(len(body)),
+		ContentLength: int64(bridge.Body.Len()),
 	}
-	out.Body, _ = newBody(body)
-	out.GetBody = func() (readCloser, error) { return newBody(body) }
+	out.Body = a.call.lend(bridge.Body)
+	out.GetBody = func() (readCloser, error) { return a.call.lend(bridge.Body), nil }
 	out = out.WithContext(ctx)
 	if e.Sign != nil {
-		if err := e.Sign(out, body); err != nil {
+		if err := e.Sign(out, bridge.Body.Join()); err != nil {
 			return nil, err
 		}
 	}

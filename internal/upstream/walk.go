@@ -13,6 +13,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairlead/fairlead/internal/dialect"
@@ -40,14 +41,12 @@ type Call struct {
 	Target   *Target // that answers, or was tried last
 	Answer   http.Header
 	Attempts []exchange.Attempt
-	// BodyLent says that the request's own bytes were given to a transport, which may
-	// still read them when the walk has ended.
-	BodyLent bool
-
-	current *attempt // that is under way
-	bridge  *dialect.Bridge
-	decoder dialect.Decoder
-	paused  time.Duration // between tries
+	current  *attempt // that is under way
+	bridge   *dialect.Bridge
+	decoder  dialect.Decoder
+	end      time.Time     // of the total time; each attempt's watch keeps it
+	paused   time.Duration // between tries
+	lent     atomic.Int32  // bodies that a transport has not closed yet
 }
 
 // Limits bound what is read from an upstream.
@@ -115,8 +114,7 @@ var errStopped = errors.New("the reader stopped")
 // Stopping the loop cancels the attempt.
 func (c *Call) Walk(ctx context.Context) llm.Stream {
 	return func(yield func(llm.Event, error) bool) {
-		ctx, cancel := context.WithDeadlineCause(ctx, c.deadline(), errTotal)
-		defer cancel()
+		c.end = c.deadline()
 		last := c.walk(ctx, yield)
 		if last != nil {
 			yield(llm.Event{}, last)
@@ -140,7 +138,7 @@ func (c *Call) walk(ctx context.Context, yield func(llm.Event, error) bool) erro
 		alone := i == len(c.Plan)-1
 		for try := range target.Attempts {
 			if try > 0 && !c.wait(ctx, last, try, alone) {
-				if ctx.Err() != nil {
+				if c.over(ctx) {
 					return ended(ctx, target, last)
 				}
 				break
@@ -151,7 +149,7 @@ func (c *Call) walk(ctx context.Context, yield func(llm.Event, error) bool) erro
 			}
 			last = llm.AsError(err)
 			class := llm.ClassOf(last.Kind)
-			if passed || last.Kind == llm.Canceled || ctx.Err() != nil || !class.Fallback {
+			if passed || last.Kind == llm.Canceled || c.over(ctx) || !class.Fallback {
 				return last
 			}
 			if !class.Retry {
@@ -161,6 +159,10 @@ func (c *Call) walk(ctx context.Context, yield func(llm.Event, error) bool) erro
 	}
 	return last
 }
+
+// over reports whether there is no point in another attempt: nobody waits any more, or
+// the exchange's time has passed.
+func (c *Call) over(ctx context.Context) bool { return ctx.Err() != nil || !time.Now().Before(c.end) }
 
 const (
 	backoffFirst = 100 * time.Millisecond
@@ -179,7 +181,7 @@ func (c *Call) wait(ctx context.Context, last *llm.Error, try int, alone bool) b
 		}
 		pause = last.RetryAfter
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
+	if time.Until(c.end) <= pause {
 		return false
 	}
 	timer := time.NewTimer(pause)
@@ -196,7 +198,7 @@ func (c *Call) wait(ctx context.Context, last *llm.Error, try int, alone bool) b
 
 // ended is the error of an exchange that was over while it waited for its next try.
 func ended(ctx context.Context, target *Target, last *llm.Error) error {
-	if context.Cause(ctx) == errTotal { //nolint:errorlint // our own cause, never wrapped
+	if ctx.Err() == nil { // its time passed
 		return last
 	}
 	e := gone(ctx, last)

@@ -5,17 +5,23 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/fairlead/fairlead/internal/dialect"
 	"github.com/fairlead/fairlead/internal/exchange"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/testkit"
 )
+
+// noQuota is what OpenAI says, with status 429, when the account's money is gone.
+var noQuota = testkit.Body("application/json", `{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}`)
 
 func TestWalk_ByClassOfError(t *testing.T) {
 	t.Parallel()
@@ -30,6 +36,9 @@ func TestWalk_ByClassOfError(t *testing.T) {
 		{"reset", llm.Upstream, 2, true, money.Known},
 		{"status=400", llm.Invalid, 1, false, money.Known},
 		{"status=401", llm.Unauthorized, 1, true, money.Known},
+		{"status=402", llm.Unpaid, 1, true, money.Known},
+		{noQuota + ",status=429,retry-after=1", llm.Unpaid, 1, true, money.Known},
+		{noQuota, llm.Unpaid, 1, true, money.Estimated},
 		{"status=403", llm.Forbidden, 1, true, money.Known},
 		{"status=404", llm.NotFound, 1, true, money.Known},
 		{"status=408", llm.Timeout, 1, true, money.Estimated},
@@ -210,7 +219,10 @@ func TestWalk_StoppingTheLoopCancels(t *testing.T) {
 	t.Parallel()
 	up := testkit.NewUpstream(t)
 	call := newCall(request(t, llm.Chat, streamBody), fake(t, up, "hold-event=3"))
-	for range call.Walk(t.Context()) {
+	for _, err := range call.Walk(t.Context()) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	up.WaitGone(t, 1)
@@ -324,4 +336,60 @@ func TestBill_OfAPlainAnswerIsMadeOnce(t *testing.T) {
 			t.Errorf("the record says %+v, the header said 3", c)
 		}
 	})
+}
+
+func TestWalk_AConnectionThatIsNotMadeInTime(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // connects, and never shakes hands
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	transport := NewTransport(20 * time.Millisecond)
+	t.Cleanup(transport.CloseIdleConnections)
+	first := over("silent", transport)
+	first.Speaks[0].Base = &url.URL{Scheme: "https", Host: silent.Addr().String(), Path: "/v1"}
+	first.Timeouts.FirstEvent = time.Hour
+	call := newCall(request(t, llm.Chat, plainBody), first, fake(t, testkit.NewUpstream(t), "say=second"))
+	got := listen(t.Context(), call)
+	if got.err != nil || !strings.Contains(got.raw, "second") || len(call.Attempts) != 2 {
+		t.Fatalf("%v, %q, %+v", got.err, got.raw, call.Attempts)
+	}
+	if row := call.Attempts[0]; row.Kind != string(llm.Upstream) || row.HTTPStatus != 0 || !row.Bill.Cost.USD.IsZero() {
+		t.Errorf("recorded %+v", row)
+	}
+}
+
+// Whatever its dialect calls it, an upstream speaks of our money, never of the client's.
+func TestWalk_AnAccountWithoutMoneyInAnyDialect(t *testing.T) {
+	t.Parallel()
+	for dialectName, answer := range map[string]struct {
+		status int
+		body   string
+	}{
+		"openai-chat": {http.StatusTooManyRequests, `{"error":{"type":"insufficient_quota","code":null,"message":"You exceeded your current quota"}}`},
+		"anthropic":   {http.StatusBadRequest, `{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}`},
+		"gemini":      {http.StatusPaymentRequired, `{"error":{"code":402,"message":"no credit","status":"UNKNOWN"}}`},
+		"replicate":   {http.StatusPaymentRequired, `{"title":"Insufficient credit","detail":"no credit"}`},
+	} {
+		t.Run(dialectName, func(t *testing.T) {
+			t.Parallel()
+			poor := over("poor", roundTrip(func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: answer.status, Request: r, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(answer.body))}, nil
+			}))
+			codec, ok := dialect.ByName(dialectName)
+			if !ok {
+				t.Fatal("no such dialect")
+			}
+			poor.Speaks[0].Codec, poor.Attempts = codec, 3
+			call := newCall(request(t, llm.Chat, plainBody), poor)
+			got := listen(t.Context(), call)
+			if got.err == nil || got.err.Kind != llm.Unpaid || len(call.Attempts) != 1 || !strings.Contains(got.err.Message, "account behind target poor") {
+				t.Errorf("%+v after %d tries", got.err, len(call.Attempts))
+			}
+			if told := got.err.Told(); told.Kind != llm.Upstream || told.Code != "" {
+				t.Errorf("told %+v", told)
+			}
+		})
+	}
 }

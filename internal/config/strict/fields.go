@@ -186,7 +186,7 @@ func bound(tag string) int64 {
 func show(v reflect.Value, n int64) string {
 	same := reflect.New(v.Type()).Elem()
 	same.SetInt(n)
-	if s, ok := same.Interface().(fmt.Stringer); ok {
+	if s, ok := reflect.TypeAssert[fmt.Stringer](same); ok {
 		return s.String()
 	}
 	return strconv.FormatInt(n, 10)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strconv"
 	"time"
@@ -49,9 +50,7 @@ func ofType(v reflect.Value, f field) map[string]any {
 
 func ofScalar(v reflect.Value, f field, form Form) map[string]any {
 	s := map[string]any{}
-	for key, value := range form.Schema {
-		s[key] = value
-	}
+	maps.Copy(s, form.Schema)
 	if f.enum != nil {
 		s = map[string]any{"type": "string", "enum": f.enum}
 	}

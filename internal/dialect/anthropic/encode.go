@@ -15,7 +15,7 @@ import (
 // One thing is taken out: where an earlier answer came from a target of another
 // dialect, the client sends back thought that no provider of this one made, and
 // citations that its own search did not find. It would refuse the whole request.
-func Encode(req *llm.Request, opt llm.Options) (body []byte, loss []string, err error) {
+func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, loss []string, err error) {
 	edit := req.Doc.Edit()
 	if opt.Model != req.Model {
 		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
@@ -30,7 +30,7 @@ func Encode(req *llm.Request, opt llm.Options) (body []byte, loss []string, err 
 			}
 		}
 	}
-	body, err = edit.Apply()
+	body, err = edit.Segments()
 	return body, loss, err
 }
 

@@ -139,7 +139,7 @@ func TestSDK_GivesSignaturesBack(t *testing.T) {
 			same(t, "proof", []string{want[i].Signature, want[i].Redacted, want[i].Signer}, []string{parts[i].Signature, parts[i].Redacted, parts[i].Signer})
 		}
 		sent, lost, err := Encode(decode(t, llm.Chat, string(body)), llm.Options{Model: "m"})
-		if err != nil || strings.Contains(string(sent), "fairlead.") {
+		if err != nil || strings.Contains(string(sent.Join()), "fairlead.") {
 			t.Errorf("foreign proofs reach the provider: %s, %v", sent, err)
 		}
 		same(t, "lost", []string{"signature"}, lost)

@@ -9,7 +9,7 @@ import (
 // own with only the edited fields changed. Documents that are objects with a text alone become
 // strings, which every upstream takes; that documents are wanted back it need not be told, since
 // Answer puts them in.
-func Encode(req *llm.Request, opt llm.Options) (body []byte, lost []string, err error) {
+func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []string, err error) {
 	edit := req.Doc.Edit()
 	if opt.Model != req.Model {
 		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
@@ -23,7 +23,7 @@ func Encode(req *llm.Request, opt llm.Options) (body []byte, lost []string, err 
 	if texts := asTexts(documents); texts != nil {
 		edit.Set(texts, "documents")
 	}
-	body, err = edit.Apply()
+	body, err = edit.Segments()
 	return body, nil, err
 }
 

@@ -49,7 +49,7 @@ func TestEncode_ChangesLittle(t *testing.T) {
 		`{"model":"t","query":{"image":"u"},"documents":[{"text":"a"},{"image":"u"},"b"]}`: `{"model":"t","query":{"image":"u"},"documents":[{"text":"a"},{"image":"u"},"b"]}`,
 	} {
 		body, lost, err := Encode(decode(t, in), llm.Options{Model: "t"})
-		if err != nil || lost != nil || string(body) != want {
+		if err != nil || lost != nil || string(body.Join()) != want {
 			t.Errorf("%s\n got %s\nwant %s (%v)", in, body, want, err)
 		}
 	}
@@ -196,7 +196,7 @@ func FuzzRerank(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s cannot be sent: %v", body, err)
 		}
-		if _, err := Decode(llm.Incoming{Surface: llm.Rerank, Body: sent}); err != nil {
+		if _, err := Decode(llm.Incoming{Surface: llm.Rerank, Body: sent.Join()}); err != nil {
 			t.Fatalf("%s became %s: %v", body, sent, err)
 		}
 		_, _ = Read(req) // may be unsupported

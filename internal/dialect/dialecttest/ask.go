@@ -1,6 +1,7 @@
 package dialecttest
 
 import (
+	"bytes"
 	"embed"
 	"encoding/base64"
 	"fmt"
@@ -261,12 +262,12 @@ func Ask(client, target *dialect.Codec, feature AskFeature) (v Verdict, ok bool)
 		v.problem("the bridge refuses it: " + err.Error())
 		return v, true
 	}
-	if _, err := rawjson.Check(b.Body, rawjson.Limits{}); err != nil {
+	if _, err := rawjson.Check(b.Body.Join(), rawjson.Limits{}); err != nil {
 		v.problem("what is sent is broken JSON: " + err.Error())
 	}
 	for range 4 {
-		if again, err := dialect.NewBridge(client, target, req, Options(target)); err != nil || string(again.Body) != string(b.Body) {
-			v.problem("written twice it differs, so no cache knows it again: " + string(again.Body))
+		if again, err := dialect.NewBridge(client, target, req, Options(target)); err != nil || !bytes.Equal(again.Body.Join(), b.Body.Join()) {
+			v.problem("written twice it differs, so no cache knows it again: " + string(again.Body.Join()))
 			break
 		}
 	}
@@ -280,9 +281,9 @@ func Ask(client, target *dialect.Codec, feature AskFeature) (v Verdict, ok bool)
 		return v, true
 	}
 	said := PromptFacts(prompt)
-	arrived, err := sentFacts(target, b.Body)
+	arrived, err := sentFacts(target, b.Body.Join())
 	if err != nil {
-		v.problem("the target would refuse what is sent: " + err.Error() + ": " + string(b.Body))
+		v.problem("the target would refuse what is sent: " + err.Error() + ": " + string(b.Body.Join()))
 		return v, true
 	}
 	problems := v.Problems
@@ -305,8 +306,8 @@ func (v *Verdict) passed(req *llm.Request, b *dialect.Bridge) {
 		edit.Set([]byte(`"`+models[req.Dialect]+`"`), "model")
 	}
 	want, _ := edit.Apply() // the field is there
-	if string(want) != string(b.Body) {
-		v.problem("passed through changed: " + string(b.Body) + ", want " + string(want))
+	if string(want) != string(b.Body.Join()) {
+		v.problem("passed through changed: " + string(b.Body.Join()) + ", want " + string(want))
 	}
 	if len(b.Lost) > 0 {
 		v.problem("passed through, yet reported as lost: " + strings.Join(b.Lost, ", "))

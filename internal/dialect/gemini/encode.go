@@ -12,13 +12,14 @@ import (
 // Encode gives the bytes to send to an upstream of the same dialect: the client's
 // own with only the edited fields changed, and the fields that were lost. The
 // client's slice is not written to.
-func Encode(req *llm.Request, opt llm.Options) (body []byte, lost []string, err error) {
+func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []string, err error) {
 	doc := req.Doc
 	if edit, ok := dropTags(req); ok {
-		if body, err = edit.Apply(); err != nil {
+		edited, err := edit.Apply()
+		if err != nil {
 			return nil, nil, err
 		}
-		if doc, err = rawjson.Check(body, rawjson.Limits{Depth: rawjson.MaxDepth}); err != nil {
+		if doc, err = rawjson.Check(edited, rawjson.Limits{Depth: rawjson.MaxDepth}); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -29,7 +30,7 @@ func Encode(req *llm.Request, opt llm.Options) (body []byte, lost []string, err 
 	if bytes.Contains(doc.Bytes(), carriedHead) && cuts.signatures(doc.Root()) {
 		lost = []string{Names[llm.FieldSignature]}
 	}
-	return cuts.apply(doc.Bytes()), lost, nil
+	return rawjson.Segments{cuts.apply(doc.Bytes())}, lost, nil
 }
 
 // dropTags takes Fairlead's own entries out of labels, and the object itself when

@@ -75,7 +75,7 @@ func TestEncode_ChangesTheModelAndNothingElse(t *testing.T) {
 	t.Parallel()
 	body := `{ "model" : "m", "messages":[{"role":"user","content":"é\u00e9"}] , "future":{"a":1e1}}`
 	got, lost, err := Encode(newRequest(t, llm.Chat, body), llm.Options{Model: "llama3.2:1b"})
-	if want := strings.Replace(body, `"m"`, `"llama3.2:1b"`, 1); err != nil || lost != nil || string(got) != want {
+	if want := strings.Replace(body, `"m"`, `"llama3.2:1b"`, 1); err != nil || lost != nil || string(got.Join()) != want {
 		t.Errorf("%s, %v, %v", got, lost, err)
 	}
 }

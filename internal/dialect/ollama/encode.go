@@ -7,11 +7,11 @@ import (
 
 // Encode gives the bytes to send to a server of the same dialect: the client's own with
 // the model's name changed. Usage comes unasked, and there is no place for tags.
-func Encode(req *llm.Request, opt llm.Options) (body []byte, lost []string, err error) {
+func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []string, err error) {
 	edit := req.Doc.Edit()
 	if opt.Model != req.Model {
 		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
 	}
-	body, err = edit.Apply()
+	body, err = edit.Segments()
 	return body, nil, err
 }

@@ -55,7 +55,7 @@ func (w *promptWriter) options(s *llm.Sampling) *options {
 		NumPredict: s.MaxTokens, Temperature: s.Temperature, TopP: s.TopP, TopK: s.TopK, MinP: s.MinP, Seed: s.Seed, Stop: s.Stop,
 		PresencePenalty: s.PresencePenalty, FrequencyPenalty: s.FrequencyPenalty, RepeatPenalty: s.RepeatPenalty,
 	}
-	raw, _ := json.Marshal(&out) //nolint:errchkjson // numbers and strings
+	raw, _ := json.Marshal(&out) // cannot fail: numbers and strings
 	if string(raw) == "{}" {
 		return nil
 	}

@@ -32,7 +32,7 @@ func WriteAnswer(req *llm.Request, a *llm.Answer) (body []byte, lost llm.Losses)
 			body = rawjson.AppendString(append(body, `,"thinking":`...), m.Thinking)
 		}
 	} else {
-		raw, _ := json.Marshal(&m) //nolint:errchkjson // made of strings and of objects that were checked
+		raw, _ := json.Marshal(&m) // cannot fail: made of strings and of objects that were checked
 		body = append(append(body, `,"message":`...), raw...)
 	}
 	if list := writeLogprobs(c.Logprobs); list != nil {

@@ -23,6 +23,7 @@ func validateRequest(t *testing.T, surface llm.Surface, body []byte) {
 func spec(t *testing.T, check func(*testkit.Spec) error) {
 	t.Helper()
 	t.Run("as published", func(t *testing.T) {
+		t.Parallel()
 		if err := check(testkit.PublishedSpec(t, "ollama.openapi.yaml")); err != nil {
 			t.Error(err)
 		}

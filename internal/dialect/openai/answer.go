@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/fairlead/fairlead/internal/llm"
@@ -24,7 +25,7 @@ func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 		list = "data"
 	}
 	items, _ := doc.Get(list)
-	if items.Kind() != rawjson.Array || isEmpty(items) {
+	if items.Kind() != rawjson.Array || items.Empty() {
 		if v, ok := doc.Get("error"); ok && v.Kind() != rawjson.Null {
 			return out, decodeStreamError(body)
 		}
@@ -84,16 +85,37 @@ func readVectors(root rawjson.Value) (vectors [][]float32) {
 // stopAndText finds the first choice's stop reason and how much text was generated.
 func stopAndText(choices rawjson.Value) (stop string, textBytes int) {
 	for choice := range choices.Items() {
-		if reason, _ := choice.Get("finish_reason"); stop == "" {
-			stop, _ = reason.Str()
-		}
-		for _, path := range [][]string{{"text"}, {"message", "content"}, {"message", "reasoning_content"}, {"message", "tool_calls"}} {
-			if v, ok := choice.Path(path...); ok && v.Kind() != rawjson.Null {
-				textBytes += len(v.Raw())
+		for name, v := range choice.Members() {
+			switch {
+			case name.Is("finish_reason"):
+				if stop == "" {
+					stop, _ = v.Str()
+				}
+			case name.Is("text"): // completions
+				textBytes += generated(v)
+			case name.Is("message"):
+				textBytes += messageBytes(v)
 			}
 		}
 	}
 	return stop, textBytes
+}
+
+func messageBytes(message rawjson.Value) (n int) {
+	for name, v := range message.Members() {
+		if name.Is("content") || name.Is("reasoning_content") || name.Is("tool_calls") {
+			n += generated(v)
+		}
+	}
+	return n
+}
+
+// generated is how many bytes a field has that the model may have written.
+func generated(v rawjson.Value) int {
+	if v.Kind() == rawjson.Null {
+		return 0
+	}
+	return len(v.Raw())
 }
 
 // Usage turns a usage object into disjoint token classes. OpenAI's prompt_tokens
@@ -101,29 +123,56 @@ func stopAndText(choices rawjson.Value) (stop string, textBytes int) {
 // who counts reasoning beside them is told by total_tokens. DeepSeek and Moonshot
 // name the cached tokens in places of their own.
 func Usage(usage rawjson.Value) (money.Tokens, error) {
-	cached := count(usage, "prompt_tokens_details", "cached_tokens")
-	for _, name := range [...]string{"prompt_cache_hit_tokens", "cached_tokens"} {
-		if cached == 0 {
-			cached = count(usage, name)
+	var c money.Inclusive
+	var cacheHits, cachedBeside int64
+	for name, v := range usage.Members() {
+		switch {
+		case name.Is("prompt_tokens"):
+			c.Prompt = count(v)
+		case name.Is("completion_tokens"):
+			c.Completion = count(v)
+		case name.Is("total_tokens"):
+			c.Total = count(v)
+		case name.Is("prompt_tokens_details"):
+			promptDetails(v, &c)
+		case name.Is("completion_tokens_details"):
+			completionDetails(v, &c)
+		case name.Is("prompt_cache_hit_tokens"):
+			cacheHits = count(v)
+		case name.Is("cached_tokens"):
+			cachedBeside = count(v)
 		}
 	}
-	return money.FromInclusive(money.Inclusive{
-		Prompt:     count(usage, "prompt_tokens"),
-		Cached:     cached,
-		CacheWrite: count(usage, "prompt_tokens_details", "cache_write_tokens"),
-		Audio:      count(usage, "prompt_tokens_details", "audio_tokens"),
-		Completion: count(usage, "completion_tokens"),
-		Reasoning:  count(usage, "completion_tokens_details", "reasoning_tokens"),
-		AudioOut:   count(usage, "completion_tokens_details", "audio_tokens"),
-		Total:      count(usage, "total_tokens"),
-	})
+	c.Cached = cmp.Or(c.Cached, cacheHits, cachedBeside)
+	return money.FromInclusive(c)
 }
 
-func count(usage rawjson.Value, path ...string) int64 {
-	v, ok := usage.Path(path...)
-	if !ok {
-		return 0
+func promptDetails(details rawjson.Value, c *money.Inclusive) {
+	for name, v := range details.Members() {
+		switch {
+		case name.Is("cached_tokens"):
+			c.Cached = count(v)
+		case name.Is("cache_write_tokens"):
+			c.CacheWrite = count(v)
+		case name.Is("audio_tokens"):
+			c.Audio = count(v)
+		}
 	}
+}
+
+func completionDetails(details rawjson.Value, c *money.Inclusive) {
+	for name, v := range details.Members() {
+		switch {
+		case name.Is("reasoning_tokens"):
+			c.Reasoning = count(v)
+		case name.Is("audio_tokens"):
+			c.AudioOut = count(v)
+		}
+	}
+}
+
+// count is a number of tokens; what is no whole number counts as none.
+func count(v rawjson.Value) int64 {
 	n, _ := v.Int()
 	return n
 }

@@ -63,12 +63,15 @@ func invalid(param, message string) error {
 
 func checkKinds(surface llm.Surface, doc *rawjson.Doc) error {
 	known := fieldKinds[surface]
-	for name, value := range doc.Fields() {
-		want, ok := known[name]
+	for name, value := range doc.Members() {
+		want, ok := known[string(name)] // as it stands, which spares a string for each
+		if !ok {
+			want, ok = known[name.String()]
+		}
 		if !ok || value.Kind() == rawjson.Null || slices.Contains(want, value.Kind()) {
 			continue
 		}
-		return &llm.Error{Kind: llm.Invalid, Param: name, Code: "invalid_type",
+		return &llm.Error{Kind: llm.Invalid, Param: name.String(), Code: "invalid_type",
 			Message: fmt.Sprintf("%s must be %s, got %s", name, want, value.Kind())}
 	}
 	return nil
@@ -154,17 +157,10 @@ func requireInput(req *llm.Request) error {
 	if !ok || v.Kind() == rawjson.Null {
 		return &llm.Error{Kind: llm.Invalid, Param: name, Code: "missing_required_parameter", Message: name + " is missing"}
 	}
-	if v.Kind() == rawjson.Array && isEmpty(v) {
+	if v.Kind() == rawjson.Array && v.Empty() {
 		return invalid(name, name+" must not be empty")
 	}
 	return nil
-}
-
-func isEmpty(array rawjson.Value) bool {
-	for range array.Items() {
-		return false
-	}
-	return true
 }
 
 func readChat(req *llm.Request) error {

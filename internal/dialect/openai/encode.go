@@ -11,8 +11,8 @@ var jsonTrue = []byte("true")
 
 // Encode gives the bytes to send to an upstream of the same dialect: the client's
 // own with only the edited fields changed, and the fields that were lost. The
-// client's slice is not written to.
-func Encode(req *llm.Request, opt llm.Options) (body []byte, loss []string, err error) {
+// client's slice is not written to; the result's pieces share its bytes.
+func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, loss []string, err error) {
 	edit := req.Doc.Edit()
 	if opt.Model != req.Model {
 		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
@@ -26,7 +26,7 @@ func Encode(req *llm.Request, opt llm.Options) (body []byte, loss []string, err 
 			return nil, nil, err
 		}
 	}
-	body, err = edit.Apply()
+	body, err = edit.Segments()
 	return body, loss, err
 }
 

@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 
@@ -34,7 +33,7 @@ func (g *grammarCall) choice(i int64) *grammarChoice {
 // nothing yet has no bytes.
 func (g *grammarCall) rewrite(doc *rawjson.Doc, out *llm.Event) {
 	choices, _ := doc.Get("choices")
-	if isEmpty(choices) {
+	if choices.Empty() {
 		return
 	}
 	id, _ := doc.Get("id")
@@ -71,7 +70,7 @@ func (g *grammarCall) rewriteChoice(list []byte, choice rawjson.Value, answerID 
 	text, _ := content.Str()
 	piece := c.feed(text)
 	reason, _ := choice.Get("finish_reason")
-	if reason.Kind() == rawjson.String && c.mode == modePrefix {
+	if reason.Kind() == rawjson.String && c.undecided() {
 		piece.content, c.mode = c.take(), modeText // the model never came to the point: what it said is all there is
 	}
 
@@ -141,7 +140,7 @@ func answerByGrammar(doc *rawjson.Doc) ([]byte, error) {
 		text, _ := content.Str()
 		c := new(grammarChoice)
 		piece := c.feed(text)
-		if c.mode == modePrefix {
+		if c.undecided() {
 			piece.content = c.take()
 		}
 		list = append(strconv.AppendInt(append(list, `{"index":`...), i, 10), `,"message":{"role":"assistant","content":`...)
@@ -157,192 +156,4 @@ func answerByGrammar(doc *rawjson.Doc) ([]byte, error) {
 	edit := doc.Edit()
 	edit.Set(append(list, ']'), "choices")
 	return edit.Apply()
-}
-
-// The modes of a grammarChoice.
-const (
-	modePrefix    = iota // before it is known what comes
-	modeArguments        // inside the value of "arguments"
-	modeContent          // inside the string of "content"
-	modeText             // the model did not obey the grammar: its words as they are
-	modeDone
-)
-
-// grammarChoice reads one choice's JSON object piece by piece.
-type grammarChoice struct {
-	mode   int
-	call   bool
-	name   string
-	held   []byte // bytes that cannot be judged yet
-	depth  int
-	inText bool
-	escape bool
-}
-
-// piece is what came out of some text.
-type piece struct {
-	begins    bool // the call's name is known since this piece
-	arguments string
-	content   string
-}
-
-// maxPrefix bounds what is held before the object shows what it is.
-const maxPrefix = 4096
-
-func (c *grammarChoice) isCall() bool { return c.call }
-
-func (c *grammarChoice) take() string {
-	s := string(c.held)
-	c.held = nil
-	return s
-}
-
-func (c *grammarChoice) feed(text string) (out piece) {
-	c.held = append(c.held, text...)
-	if c.mode == modePrefix {
-		c.readPrefix(&out)
-	}
-	switch c.mode {
-	case modeArguments:
-		out.arguments = c.readArguments()
-	case modeContent:
-		out.content = c.readContent()
-	case modeText:
-		out.content = c.take()
-	case modeDone:
-		c.held = nil
-	}
-	return out
-}
-
-// readPrefix looks for {"content":" or {"name":"…","arguments": at the start.
-func (c *grammarChoice) readPrefix(out *piece) {
-	rest := c.held
-	match := func(token string) bool {
-		rest = bytes.TrimLeft(rest, " \t\r\n")
-		after, ok := bytes.CutPrefix(rest, []byte(token))
-		if ok {
-			rest = after
-		}
-		return ok
-	}
-	if match("{") {
-		if match(`"content"`) && match(":") && match(`"`) {
-			c.mode, c.held = modeContent, rest
-			return
-		}
-		if match(`"name"`) && match(":") {
-			rest = bytes.TrimLeft(rest, " \t\r\n")
-			if name, n, ok := leadingString(rest); ok {
-				rest = rest[n:]
-				if match(",") && match(`"arguments"`) && match(":") {
-					c.mode, c.call, c.name, c.held = modeArguments, true, name, rest
-					out.begins = true
-					return
-				}
-			}
-		}
-	}
-	if trimmed := bytes.TrimLeft(c.held, " \t\r\n"); len(c.held) > maxPrefix || len(trimmed) > 0 && trimmed[0] != '{' {
-		c.mode = modeText
-	}
-}
-
-// leadingString reads a complete JSON string at the start of b.
-func leadingString(b []byte) (s string, n int, ok bool) {
-	if len(b) == 0 || b[0] != '"' {
-		return "", 0, false
-	}
-	for i := 1; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			v, found := rawjson.Lookup(b[:i+1])
-			s, ok = v.Str()
-			return s, i + 1, ok && found
-		}
-	}
-	return "", 0, false
-}
-
-// readArguments gives the bytes of the arguments that are there, up to the end of
-// their value.
-func (c *grammarChoice) readArguments() string {
-	if c.depth == 0 {
-		c.held = bytes.TrimLeft(c.held, " \t\r\n")
-	}
-	for i, b := range c.held {
-		switch {
-		case c.escape:
-			c.escape = false
-		case c.inText && b == '\\':
-			c.escape = true
-		case b == '"':
-			c.inText = !c.inText
-		case c.inText:
-		case b == '{' || b == '[':
-			c.depth++
-		case b == '}' || b == ']':
-			c.depth--
-			if c.depth == 0 {
-				c.mode = modeDone
-				s := string(c.held[:i+1])
-				c.held = nil
-				return s
-			}
-		}
-	}
-	return c.take()
-}
-
-// readContent gives the unescaped text that is complete, and holds an escape
-// sequence that is not.
-func (c *grammarChoice) readContent() string {
-	end, i := -1, 0
-	for i < len(c.held) && end < 0 {
-		switch c.held[i] {
-		case '"':
-			end = i
-		case '\\':
-			n := escapeLength(c.held[i:])
-			if n == 0 {
-				return c.cutContent(i)
-			}
-			i += n
-		default:
-			i++
-		}
-	}
-	if end >= 0 {
-		c.mode = modeDone
-		return c.cutContent(end)
-	}
-	return c.cutContent(i)
-}
-
-func (c *grammarChoice) cutContent(n int) string {
-	quoted := append(append([]byte{'"'}, c.held[:n]...), '"')
-	c.held = c.held[n:]
-	v, _ := rawjson.Lookup(quoted)
-	s, _ := v.Str()
-	return s
-}
-
-// escapeLength is the length of the escape sequence at the start of b, a surrogate
-// pair as one; 0 when it is not all there.
-func escapeLength(b []byte) int {
-	switch {
-	case len(b) < 2:
-		return 0
-	case b[1] != 'u':
-		return 2
-	case len(b) < 6:
-		return 0
-	case b[2]|0x20 != 'd' || strings.IndexByte("89abAB", b[3]) < 0:
-		return 6
-	case len(b) < 12:
-		return 0
-	}
-	return 12
 }

@@ -22,7 +22,8 @@ var byGrammar = llm.Options{Model: "m", ToolsByGrammar: true}
 
 func TestGrammar_RequestHasASchemaInPlaceOfTools(t *testing.T) {
 	t.Parallel()
-	body, loss, err := Encode(decode(t, llm.Chat, toolsBody), byGrammar)
+	segments, loss, err := Encode(decode(t, llm.Chat, toolsBody), byGrammar)
+	body := segments.Join()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,8 @@ func TestGrammar_ToolChoiceNarrowsTheSchema(t *testing.T) {
 		`{"type":"function","function":{"name":"b"}}`: {`"const":"b"`, `"const":"a"`},
 		`"auto"`: {`"content":{"type":"string"}`, `"tools"`},
 	} {
-		body, _, err := Encode(decode(t, llm.Chat, base+choice+"}"), byGrammar)
+		segments, _, err := Encode(decode(t, llm.Chat, base+choice+"}"), byGrammar)
+		body := segments.Join()
 		if err != nil || !strings.Contains(string(body), want.has) || strings.Contains(string(body), want.lacks) {
 			t.Errorf("%s: %v, %s", choice, err, body)
 		}
@@ -147,6 +149,10 @@ func TestGrammar_StreamTurnsBackWhateverTheChunks(t *testing.T) {
 		"spaced":          {" {\n \"content\" : \"x\" }", collected{Content: "x", Finish: "stop"}},
 		"no JSON at all":  {"Hello there", collected{Content: "Hello there", Finish: "stop"}},
 		"never to point":  {`{"nam`, collected{Content: `{"nam`, Finish: "stop"}},
+		"arguments first": {`{"arguments": {"city": "Ro}\"me", "days": [1]} , "name": "weather"}`, collected{Name: "weather", Arguments: `{"city": "Ro}\"me", "days": [1]}`, Finish: "tool_calls"}},
+		"long and first":  {`{"arguments":{"city":"` + strings.Repeat("R", 2*maxPrefix) + `"},"name":"weather"}`, collected{Name: "weather", Arguments: `{"city":"` + strings.Repeat("R", 2*maxPrefix) + `"}`, Finish: "tool_calls"}},
+		"and no name":     {`{"arguments":{"city":"Rome"},"nom":"weather"}`, collected{Content: `{"arguments":{"city":"Rome"},"nom":"weather"}`, Finish: "stop"}},
+		"and cut":         {`{"arguments":{"city":"Ro`, collected{Content: `{"arguments":{"city":"Ro`, Finish: "stop"}},
 		"cut in argument": {`{"name":"weather","arguments":{"city":"R`, collected{Name: "weather", Arguments: `{"city":"R`, Finish: "tool_calls"}},
 	} {
 		for n := 1; n <= len(tc.text); n += 1 + len(tc.text)/7 {
@@ -170,6 +176,15 @@ func TestGrammar_StreamTurnsBackWhateverTheChunks(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestGrammar_HeldArgumentsHaveABound(t *testing.T) {
+	t.Parallel()
+	text := `{"arguments":["` + strings.Repeat("R", maxEarly)
+	raw, _, err := drain(newStream(t, toolsBody, byGrammar), contentStream(text, 1<<16))
+	if got := collect(t, raw); err != nil || got.Content != text || got.Finish != "stop" {
+		t.Errorf("%v, %d bytes, %q", err, len(got.Content), got.Finish)
 	}
 }
 
@@ -202,6 +217,10 @@ func TestGrammar_PlainAnswerTurnsBack(t *testing.T) {
 	want := `{"id":"chatcmpl-9","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"call_9_0","type":"function","function":{"name":"weather","arguments":"{\"city\":\"Rome\"}"}}],"refusal":null},"logprobs":null,"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}`
 	if diff := cmp.Diff(want, string(ev.Raw)); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	ev, err = Answer(req, byGrammar, []byte(answer(`{"arguments":{"city":"Rome"},"name":"weather"}`)))
+	if diff := cmp.Diff(want, string(ev.Raw)); err != nil || diff != "" {
+		t.Errorf("arguments first: %v (-want +got):\n%s", err, diff)
 	}
 	ev, err = Answer(req, byGrammar, []byte(answer(`{"content":"hi"}`)))
 	if err != nil || !strings.Contains(string(ev.Raw), `"content":"hi","refusal":null`) {

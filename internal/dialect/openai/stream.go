@@ -228,7 +228,7 @@ func (d *StreamDecoder) readUsage(doc *rawjson.Doc, out *llm.Event) {
 	}
 	out.Marks |= llm.MarkUsage
 	out.Usage = tokens
-	if choices, _ := doc.Get("choices"); isEmpty(choices) {
+	if choices, _ := doc.Get("choices"); choices.Empty() {
 		out.Marks |= llm.MarkUsageOnly
 		if !d.keepUsage {
 			out.Raw = nil

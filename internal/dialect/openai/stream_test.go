@@ -214,7 +214,13 @@ func TestErrors_RoundTrip(t *testing.T) {
 	if out.Kind != in.Kind || out.Message != in.Message || out.Param != in.Param || out.Code != in.Code {
 		t.Errorf("got %+v", out)
 	}
-	for status, want := range map[int]llm.Kind{401: llm.Unauthorized, 429: llm.RateLimited, 500: llm.Upstream, 503: llm.Overloaded, 529: llm.Overloaded, 302: llm.Upstream, 418: llm.Upstream} {
+	for status, code := range map[int]string{429: "insufficient_quota", 402: "anything", 403: "insufficient_quota"} {
+		got := DecodeError(status, AppendError(nil, &llm.Error{Kind: llm.Budget, Message: "no money", Code: code}))
+		if got.Kind != llm.Unpaid || got.Code != "" {
+			t.Errorf("%d %s: %+v: the account's empty purse is not the client's", status, code, got)
+		}
+	}
+	for status, want := range map[int]llm.Kind{401: llm.Unauthorized, 402: llm.Unpaid, 429: llm.RateLimited, 500: llm.Upstream, 503: llm.Overloaded, 529: llm.Overloaded, 302: llm.Upstream, 418: llm.Upstream} {
 		if got := DecodeError(status, []byte("<html>oops")); got.Kind != want || got.Message == "" {
 			t.Errorf("%d: %+v, want %s", status, got, want)
 		}

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -20,8 +21,8 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 	case llm.Embeddings:
 		return writeEmbed(p, opt)
 	}
-	w := &promptWriter{}
-	s := &p.Sampling
+	w := &promptWriter{takes: opt.Takes}
+	s := w.sampling(p.Sampling)
 	out := chatRequest{
 		Model: opt.Model, Stream: stream, Messages: w.messages(p),
 		Temperature: s.Temperature, TopP: s.TopP, TopK: s.TopK, MinP: s.MinP, Seed: s.Seed, Stop: list(s.Stop),
@@ -55,7 +56,37 @@ func list(texts []string) jsontext.Value {
 }
 
 // promptWriter writes messages and notes what they lose.
-type promptWriter struct{ lost llm.Losses }
+type promptWriter struct {
+	takes []string // of the endpoint, beyond the publisher's fields
+	lost  llm.Losses
+}
+
+// has reports whether the endpoint takes a field that the publisher's API has not; where
+// it does not, what was there is lost.
+func (w *promptWriter) has(name string, there bool, lost llm.Field) bool {
+	if !there {
+		return false
+	}
+	if slices.Contains(w.takes, name) {
+		return true
+	}
+	w.lost.Add(lost)
+	return false
+}
+
+// sampling leaves out what the endpoint is not known to take.
+func (w *promptWriter) sampling(s llm.Sampling) llm.Sampling {
+	if !w.has("top_k", s.TopK != nil, llm.FieldTopK) {
+		s.TopK = nil
+	}
+	if !w.has("min_p", s.MinP != nil, llm.FieldMinP) {
+		s.MinP = nil
+	}
+	if !w.has("repetition_penalty", s.RepeatPenalty != nil, llm.FieldRepeatPenalty) {
+		s.RepeatPenalty = nil
+	}
+	return s
+}
 
 func (w *promptWriter) messages(p *llm.Prompt) (out []chatMessage) {
 	if len(p.System) > 0 {
@@ -118,7 +149,9 @@ func (w *promptWriter) assistant(t *llm.Turn) chatMessage {
 				Function: chatFuncCall{Name: part.Call.Name, Arguments: orObject(part.Call.Arguments)}})
 			w.signature(&m, part)
 		case llm.Reasoning:
-			m.ReasoningContent += part.Text
+			if w.has("reasoning_content", part.Text != "", llm.FieldReasoning) {
+				m.ReasoningContent += part.Text
+			}
 			w.signature(&m, part)
 		default:
 			words = append(words, *part)
@@ -130,11 +163,11 @@ func (w *promptWriter) assistant(t *llm.Turn) chatMessage {
 
 // signature gives an upstream its own proof of thought back. Another's is lost.
 func (w *promptWriter) signature(m *chatMessage, part *llm.Part) {
-	if part.Signer == Name && part.Signature != "" {
+	if part.Signer == Name && w.has("reasoning_details", part.Signature != "", llm.FieldSignature) {
 		m.ReasoningDetails = append(m.ReasoningDetails, jsontext.Value(part.Signature))
 		return
 	}
-	w.lost.If(part.Signature != "" || part.Redacted != "", llm.FieldSignature)
+	w.lost.If(part.Signer != Name && (part.Signature != "" || part.Redacted != ""), llm.FieldSignature)
 }
 
 func orObject(arguments string) string {
@@ -177,6 +210,9 @@ func (w *promptWriter) part(p *llm.Part) (out chatPart, ok bool) {
 	case llm.Image:
 		return chatPart{Type: "image_url", ImageURL: &chatImage{URL: writeURL(p.Media, "image/png"), Detail: p.Media.Detail}}, w.reachable(p.Media)
 	case llm.Video:
+		if !w.has("video_url", true, llm.FieldVideo) {
+			return out, false
+		}
 		return chatPart{Type: "video_url", VideoURL: &chatImage{URL: writeURL(p.Media, "video/mp4")}}, w.reachable(p.Media)
 	case llm.Audio:
 		for format, kind := range audioTypes {
@@ -268,17 +304,24 @@ func writeChoice(p *llm.Prompt) jsontext.Value {
 	c := &p.Choice
 	switch {
 	case c.Mode == llm.ChoiceOne:
-		return encoded(namedFunction(c.Name))
+		return namedTool(c.Name)
 	case len(c.Allowed) > 0:
-		var out allowedTools
+		var out struct {
+			Type    string `json:"type"`
+			Allowed struct {
+				Mode  string           `json:"mode"`
+				Tools []jsontext.Value `json:"tools"`
+			} `json:"allowed_tools"`
+		}
 		out.Type, out.Allowed.Mode = "allowed_tools", "auto"
 		if c.Mode == llm.ChoiceAny {
 			out.Allowed.Mode = "required"
 		}
 		for _, name := range c.Allowed {
-			out.Allowed.Tools = append(out.Allowed.Tools, namedFunction(name))
+			out.Allowed.Tools = append(out.Allowed.Tools, namedTool(name))
 		}
-		return encoded(&out)
+		raw, _ := json.Marshal(&out) //nolint:errchkjson // made of strings
+		return raw
 	}
 	for word, mode := range choiceWords {
 		if mode == c.Mode {
@@ -288,30 +331,10 @@ func writeChoice(p *llm.Prompt) jsontext.Value {
 	return nil
 }
 
-// functionName names a tool.
-type functionName struct {
-	Type     string `json:"type"`
-	Function struct {
-		Name string `json:"name"`
-	} `json:"function"`
-}
-
-func namedFunction(name string) (f functionName) {
-	f.Type, f.Function.Name = "function", name
-	return f
-}
-
-type allowedTools struct {
-	Type    string `json:"type"`
-	Allowed struct {
-		Mode  string         `json:"mode"`
-		Tools []functionName `json:"tools"`
-	} `json:"allowed_tools"`
-}
-
-func encoded(v any) jsontext.Value {
-	raw, _ := json.Marshal(v) //nolint:errchkjson // made of strings
-	return raw
+// namedTool is how a choice names a function.
+func namedTool(name string) jsontext.Value {
+	raw := append([]byte(`{"type":"function","function":{"name":`), quoted(name)...)
+	return append(raw, "}}"...)
 }
 
 func writeFormat(f llm.Format) *chatFormat {

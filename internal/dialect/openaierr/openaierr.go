@@ -71,7 +71,7 @@ func AppendOrNull(dst []byte, s string) []byte {
 // is not in it is Upstream.
 var statusKinds = map[int]llm.Kind{
 	400: llm.Invalid, 413: llm.TooLarge, 422: llm.Invalid,
-	401: llm.Unauthorized, 403: llm.Forbidden, 404: llm.NotFound,
+	401: llm.Unauthorized, 402: llm.Unpaid, 403: llm.Forbidden, 404: llm.NotFound,
 	408: llm.Timeout, 429: llm.RateLimited, 503: llm.Overloaded, 504: llm.Timeout, 529: llm.Overloaded,
 }
 
@@ -79,6 +79,10 @@ var statusKinds = map[int]llm.Kind{
 var tooLongCodes = map[string]bool{
 	"context_length_exceeded": true, "exceed_context_size_error": true, "string_above_max_length": true,
 }
+
+// unpaidCode comes with status 429 when an account has no quota left: no rate limit,
+// since waiting does not help.
+const unpaidCode = "insufficient_quota"
 
 // Decode reads an upstream's error answer. Body may be anything, also empty or HTML:
 // then the status alone speaks.
@@ -89,8 +93,11 @@ func Decode(status int, body []byte) *llm.Error {
 	}
 	e := &llm.Error{Kind: kind, Status: status}
 	readErrorBody(e, body)
-	if tooLongCodes[e.Code] {
+	switch {
+	case tooLongCodes[e.Code]:
 		e.Kind, e.Code = llm.TooLong, "" // clients of this dialect look for its own code
+	case e.Code == unpaidCode || e.Kind == llm.Unpaid:
+		e.Kind, e.Code = llm.Unpaid, "" // its code would tell clients that their own money is gone
 	}
 	if e.Message == "" {
 		e.Message = "the upstream answered with HTTP status " + strconv.Itoa(status)
@@ -105,6 +112,8 @@ func DecodeWithin(body []byte) *llm.Error {
 	switch kind := strings.ToLower(e.Code); {
 	case tooLongCodes[kind]:
 		e.Kind, e.Code = llm.TooLong, ""
+	case kind == unpaidCode:
+		e.Kind, e.Code = llm.Unpaid, ""
 	case strings.Contains(kind, "rate_limit"), kind == "429":
 		e.Kind = llm.RateLimited
 	case strings.Contains(kind, "overloaded"), kind == "503", kind == "529":
@@ -139,7 +148,7 @@ func readErrorBody(e *llm.Error, body []byte) {
 	}
 	for _, name := range [...]string{"code", "type"} { // llama.cpp puts the name into type and a number into code
 		v, _ := at.Get(name)
-		if text, isStr := v.Str(); isStr && (e.Code == "" || tooLongCodes[text]) {
+		if text, isStr := v.Str(); isStr && (e.Code == "" || tooLongCodes[text] || text == unpaidCode) {
 			e.Code = text
 		}
 	}

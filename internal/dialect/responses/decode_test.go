@@ -127,13 +127,13 @@ func TestEncode_ChangesOnlyWhatItMust(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tc.want, string(body)) + cmp.Diff(tc.lost, lost); diff != "" {
+			if diff := cmp.Diff(tc.want, string(body.Join())) + cmp.Diff(tc.lost, lost); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 	body, _, err := Encode(decode(t, ask), llm.Options{Model: "other"})
-	if want := `{"model":"other","input":"hi"}`; err != nil || string(body) != want {
+	if want := `{"model":"other","input":"hi"}`; err != nil || string(body.Join()) != want {
 		t.Errorf("%s, %v", body, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // Encode gives the bytes to send to an upstream of the same dialect: the client's own
 // with only the edited fields changed, and the fields that were lost. The client's
 // slice is not written to.
-func Encode(req *llm.Request, opt llm.Options) (body []byte, lost []string, err error) {
+func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []string, err error) {
 	edit := req.Doc.Edit()
 	if opt.Model != req.Model {
 		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
@@ -23,7 +23,7 @@ func Encode(req *llm.Request, opt llm.Options) (body []byte, lost []string, err 
 			edit.Set(input, "input")
 		}
 	}
-	body, err = edit.Apply()
+	body, err = edit.Segments()
 	return body, lost, err
 }
 

@@ -29,8 +29,6 @@ func failure(at []byte) *llm.Error {
 		e.Kind = llm.Blocked
 	case code == "slow_down":
 		e.Kind = llm.Overloaded
-	case code == "insufficient_quota":
-		e.Kind = llm.RateLimited
 	}
 	return e
 }

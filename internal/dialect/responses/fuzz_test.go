@@ -25,7 +25,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		encoded, _, err := Encode(req, llm.Options{Model: "t"})
-		if err != nil || !json.Valid(encoded) {
+		if err != nil || !json.Valid(encoded.Join()) {
 			t.Fatalf("%v: %s", err, encoded)
 		}
 		p, err := Read(req)

@@ -119,7 +119,7 @@ func (r *reply) tokens() int {
 	for _, c := range r.choices {
 		count += c.text.n
 		for _, call := range c.calls {
-			arguments := ""
+			var arguments string
 			if call.Function != nil {
 				arguments = call.Function.Arguments
 			} else {

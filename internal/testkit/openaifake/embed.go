@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Dimensions is the length of a vector when the request does not say.
@@ -88,10 +89,8 @@ func checkEmbed(model string, inputs []string, format string, dimensions int) *A
 	case dimensions < 1 || dimensions > maxDimensions:
 		return badRequest("dimensions", "integer_out_of_range", fmt.Sprintf("'dimensions' must be 1 to %d.", maxDimensions))
 	}
-	for _, input := range inputs {
-		if input == "" {
-			return badRequest("input", "", "'input' must not hold an empty text.")
-		}
+	if slices.Contains(inputs, "") {
+		return badRequest("input", "", "'input' must not hold an empty text.")
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package openaifake answers as an OpenAI-compatible server that keeps its word: request bytes in, answer out.
 //
-// It covers chat completions, completions, embeddings and models, streamed or whole, and refuses bad requests in
+// It covers chat, completions, embeddings and models, streamed or whole, and refuses bad requests in
 // OpenAI's error shape. It is pure and repeatable: the same request, knobs and sequence number give the same bytes, so
 // a test may cut an answer at every offset. It knows nothing of HTTP, of timing, or of how an answer is damaged on its
 // way: that is the parent package's part. The shapes are those of the publisher's API description, and the parent's

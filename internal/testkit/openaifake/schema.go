@@ -113,7 +113,7 @@ func number(s map[string]any, key string, otherwise float64) float64 {
 
 func pointed(root any, ref string) any {
 	node := root
-	for _, step := range strings.Split(strings.TrimPrefix(strings.TrimPrefix(ref, "#"), "/"), "/") {
+	for step := range strings.SplitSeq(strings.TrimPrefix(strings.TrimPrefix(ref, "#"), "/"), "/") {
 		if step == "" {
 			continue
 		}
