@@ -133,7 +133,7 @@ func replyPlain(client, target *dialect.Codec, feature ReplyFeature, body []byte
 		v.problem("the client is sent broken JSON: " + err.Error())
 		return v, nil
 	}
-	arrivedAnswer, err := readFor(c.Request, client, ev.Raw)
+	arrivedAnswer, err := ReadPlain(c.Request, client, ev.Raw)
 	if err != nil {
 		v.problem("the client cannot read the answer: " + err.Error() + ": " + clip(ev.Raw))
 		return v, nil
@@ -156,10 +156,11 @@ func read(target *dialect.Codec, body []byte, stream bool) (*llm.Answer, error) 
 	if err != nil {
 		return nil, err
 	}
-	return readFor(req, target, body)
+	return ReadPlain(req, target, body)
 }
 
-func readFor(req *llm.Request, c *dialect.Codec, body []byte) (*llm.Answer, error) {
+// ReadPlain reads a plain answer as a client of the dialect does.
+func ReadPlain(req *llm.Request, c *dialect.Codec, body []byte) (*llm.Answer, error) {
 	opt := Options(c)
 	opt.Translate = true
 	ev, err := c.Answer(req, opt, body)
