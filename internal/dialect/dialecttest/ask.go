@@ -187,15 +187,24 @@ func Body(client, feature, target string) (body []byte, ok bool) {
 	return overlay(base, []byte(fields)), true
 }
 
-// overlay replaces fields of an object; null takes one out.
+// overlay is edited for what stands in testdata, where a mistake is ours.
 func overlay(base, fields []byte) []byte {
+	out, err := edited(base, fields)
+	if err != nil {
+		panic(fmt.Sprintf("%v: %s over %s", err, fields, base))
+	}
+	return out
+}
+
+// edited replaces fields of an object; null takes one out.
+func edited(base, fields []byte) ([]byte, error) {
 	doc, err := rawjson.Check(base, rawjson.Limits{})
 	if err != nil {
-		panic(fmt.Sprintf("%v in %s", err, base)) // a mistake in testdata
+		return nil, err
 	}
 	over, err := rawjson.Check(fields, rawjson.Limits{})
 	if err != nil {
-		panic(fmt.Sprintf("%v in %s", err, fields))
+		return nil, err
 	}
 	edit := doc.Edit()
 	for name, v := range over.Fields() {
@@ -205,11 +214,7 @@ func overlay(base, fields []byte) []byte {
 		}
 		edit.Set(v.Raw(), name)
 	}
-	out, err := edit.Apply()
-	if err != nil {
-		panic(err)
-	}
-	return out
+	return edit.Apply()
 }
 
 // inPath are the dialects that say model and stream in the path of a request.
@@ -221,9 +226,12 @@ func Request(c *dialect.Codec, body []byte, stream bool) (*llm.Request, error) {
 	if slices.Contains(inPath, c.Name) {
 		in.Model, in.Stream = "m", stream
 	} else {
-		in.Body = overlay(body, fmt.Appendf(nil, `{"stream":%v}`, stream))
+		form := fmt.Sprintf(`{"stream":%v}`, stream)
 		if stream && c.Name == "openai-chat" {
-			in.Body = overlay(in.Body, []byte(`{"stream_options":{"include_usage":true}}`))
+			form = `{"stream":true,"stream_options":{"include_usage":true}}`
+		}
+		if with, err := edited(body, []byte(form)); err == nil {
+			in.Body = with // else it is no object, which the codec shall say
 		}
 	}
 	req, err := c.Decode(in)
