@@ -24,7 +24,7 @@ func bridgeOf(t *testing.T, client, target, model, body string) *Bridge {
 		t.Fatal(err)
 	}
 	req.ID, req.Time = "01J", time.Unix(1700000000, 0)
-	b, err := NewBridge(c, codec(t, target), req, llm.Options{Model: model, AskUsage: true})
+	b, err := NewBridge(c, codec(t, target), req, llm.Options{Model: model, AskUsage: true, Takes: []string{"top_k"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,8 +71,8 @@ func TestBridge_AnthropicClientOfOpenAI(t *testing.T) {
 	b := bridgeOf(t, "anthropic", "openai-chat", "gpt", `{"model":"m","max_tokens":100,"stream":true,"system":"be brief","messages":[{"role":"user","content":[{"type":"text","text":"w?","cache_control":{"type":"ephemeral"}}]},
 {"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{"x":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1","is_error":true}]}],
 "tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"},"top_k":5,"thinking":{"type":"disabled"},"container":"c"}`)
-	differs(t, "request", `{"model":"gpt","messages":[{"role":"system","content":"be brief"},{"role":"user","content":[{"type":"text","text":"w?"}]},{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"1","tool_call_id":"a"}],"stream":true,"stream_options":{"include_usage":true},"max_tokens":100,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"tool_choice":"required"}`, string(b.Body.Join()))
-	differs(t, "lost", "container,top_k,cache_control,is_error,thinking", strings.Join(b.Lost, ","))
+	differs(t, "request", `{"model":"gpt","messages":[{"role":"system","content":"be brief"},{"role":"user","content":[{"type":"text","text":"w?"}]},{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"1","tool_call_id":"a"}],"stream":true,"stream_options":{"include_usage":true},"max_tokens":100,"top_k":5,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"tool_choice":"required"}`, string(b.Body.Join()))
+	differs(t, "lost", "container,cache_control,is_error,thinking", strings.Join(b.Lost, ","))
 	head := `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"gpt","choices":[`
 	got := streamed(t, b, head+`{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`+"\n\n"+
 		head+`{"index":0,"delta":{"reasoning_content":"Hm"},"finish_reason":null}]}`+"\n\n"+

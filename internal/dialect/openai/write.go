@@ -405,8 +405,14 @@ func writeText(p *llm.Prompt, stream bool, opt llm.Options) ([]byte, llm.Losses,
 	if stream && opt.AskUsage {
 		out.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
+	var lost llm.Losses
+	lost.If(s.TopK != nil, llm.FieldTopK)
+	lost.If(s.MinP != nil, llm.FieldMinP)
+	lost.If(s.RepeatPenalty != nil, llm.FieldRepeatPenalty)
+	lost.If(s.LogitBias != nil, llm.FieldLogitBias)
+	lost.If(s.Logprobs, llm.FieldLogprobs)
 	body, err := json.Marshal(&out)
-	return body, nil, err
+	return body, lost, err
 }
 
 func writeEmbed(p *llm.Prompt, opt llm.Options) ([]byte, llm.Losses, error) {
