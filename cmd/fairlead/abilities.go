@@ -15,10 +15,10 @@ func abilitiesCommand(r *reach) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "abilities [NAME…]", Short: "Show what targets can do, and which clients' requests they are forwarded or translated",
-		Long: `Below "as it is" a client's request is forwarded as it came; "→ chat" says that it is translated into that
-dialect of the target. An ability is assumed where the provider has it and the catalog does not know the model;
-"fairlead targets probe NAME" asks the target itself. A target's own lines in fairlead.yaml correct what is wrong:
-abilities: { add: [vision], remove: [tools] }`,
+		Long: `"as it is": a client's request is forwarded as it came; "→ chat": it is translated into that dialect
+of the target. An ability is assumed where the provider has it and the catalog does not know the
+model; "fairlead targets probe NAME" asks the target itself. A target's own lines in fairlead.yaml
+correct what is wrong: abilities: { add: [vision], remove: [tools] }`,
 		Example: "  fairlead targets abilities\n  fairlead targets abilities cheap strong\n  fairlead targets abilities --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()

@@ -26,9 +26,9 @@ func probeCommand(r *reach) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "probe NAME", Short: "Ask a target a few tiny questions to see what it can do, and how the catalog differs",
-		Long: `Sends about a dozen real requests of a few tokens each through the running server, which needs a key with
-the scope admin. Each is recorded, and paid for like any other. At the end stands what differs from the
-catalog, with the line for fairlead.yaml that corrects it.`,
+		Long: `Sends about a dozen real requests of a few tokens each through the running server, which wants a
+key with the scope admin for it. Each is recorded, and paid for like any other. At the end stands
+what differs from the catalog, with the line for fairlead.yaml that corrects it.`,
 		Example: "  fairlead targets probe own\n  fairlead targets probe own --json", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := r.client()
