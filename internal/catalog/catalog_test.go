@@ -356,3 +356,32 @@ func BenchmarkUsage(b *testing.B) {
 		}
 	}
 }
+
+func TestDoes_ModelsThatLackWhatTheirProviderHas(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, tc := range []struct{ provider, model, lack string }{
+		{"aws", "anthropic.claude-3-haiku-20240307-v1:0", "json_schema thinking"},
+		{"aws", "us.anthropic.claude-3-7-sonnet-20250219-v1:0", "json_schema"},
+		{"aws", "eu.anthropic.claude-sonnet-4-20250514-v1:0", "json_schema"},
+		{"aws", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", ""},
+		{"aws", "amazon.nova-lite-v1:0", "json_schema thinking"},
+		{"aws", "openai.gpt-oss-120b-1:0", ""},
+		{"anthropic", "claude-3-5-haiku-latest", "json_schema thinking"},
+		{"anthropic", "claude-sonnet-4-20250514", "json_schema"},
+		{"anthropic", "claude-sonnet-4-5", ""},
+		{"anthropic", "claude-opus-4-1-20250805", ""},
+		{"google", "gemini-2.0-flash", "thinking"},
+		{"google", "gemini-2.5-flash", ""},
+		{"vertex", "gemini-1.5-pro-002", "thinking"},
+		{"openai", "gpt-4o", "thinking"},
+		{"openai", "o4-mini", ""},
+	} {
+		p, _ := c.Provider(tc.provider)
+		got := p.Does.Lacks(tc.model)
+		slices.Sort(got)
+		if text := strings.Join(got, " "); text != tc.lack {
+			t.Errorf("%s %s lacks %q, want %q", tc.provider, tc.model, text, tc.lack)
+		}
+	}
+}
