@@ -107,11 +107,11 @@ func matrix(w io.Writer, offers []server.Offer) error {
 
 func matrixBlock(out *strings.Builder, offers []server.Offer) {
 	row := func(label string, cell func(server.Offer) string) {
-		line := pad(label, matrixLabel)
+		cells := []string{pad(label, matrixLabel)}
 		for _, o := range offers {
-			line += pad(short(cell(o), matrixCell-1), matrixCell)
+			cells = append(cells, pad(short(cell(o), matrixCell-1), matrixCell))
 		}
-		out.WriteString(strings.TrimRight(line, " ") + "\n")
+		out.WriteString(strings.TrimRight(strings.Join(cells, ""), " ") + "\n")
 	}
 	row("TARGET", func(o server.Offer) string { return o.Name })
 	row("provider", func(o server.Offer) string { return o.Detail.Provider })

@@ -123,15 +123,15 @@ func stopsShort(a *answered) (outcome, detail string) {
 }
 
 func calls(a *answered) (outcome, detail string) {
-	for _, choice := range a.read().Choices {
-		for _, call := range choice.Message.ToolCalls {
-			if call.Function.Name == "weather" && json.Valid([]byte(call.Function.Arguments)) {
-				return worked, "weather " + call.Function.Arguments
-			}
-			return unclear, fmt.Sprintf("it called %q with %q", call.Function.Name, call.Function.Arguments)
-		}
+	c := a.read()
+	if len(c.Choices) == 0 || len(c.Choices[0].Message.ToolCalls) == 0 {
+		return ignored, "no tool was called, though one had to be"
 	}
-	return ignored, "no tool was called, though one had to be"
+	call := c.Choices[0].Message.ToolCalls[0].Function
+	if call.Name != "weather" || !json.Valid([]byte(call.Arguments)) {
+		return unclear, fmt.Sprintf("it called %q with %q", call.Name, call.Arguments)
+	}
+	return worked, "weather " + call.Arguments
 }
 
 func content(a *answered) string {

@@ -46,7 +46,10 @@ type completion struct {
 		Message struct {
 			Content   string `json:"content"`
 			ToolCalls []struct {
-				Function struct{ Name, Arguments string } `json:"function"`
+				Function struct {
+					Name      string `json:"name"`
+					Arguments string `json:"arguments"`
+				} `json:"function"`
 			} `json:"tool_calls"`
 		} `json:"message"`
 		FinishReason string          `json:"finish_reason"`

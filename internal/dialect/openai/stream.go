@@ -226,6 +226,9 @@ func (d *StreamDecoder) readText(v rawjson.Value, mark llm.Mark, out *llm.Event)
 
 func (d *StreamDecoder) readUsage(doc *rawjson.Doc, out *llm.Event) {
 	usage, ok := doc.Get("usage")
+	if !ok && out.Marks&llm.MarkStop != 0 { // Groq, where it was not asked
+		usage, ok = doc.Root().Path("x_groq", "usage")
+	}
 	if !ok || !d.count(usage, out) {
 		return
 	}
