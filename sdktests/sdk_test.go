@@ -33,8 +33,13 @@ type suite struct {
 
 var suites = []suite{
 	{"go", goFake, goReal},
-	{"python", python, python},
-	{"js", func(t *testing.T, s *stack) { js(t, s, "fake.test.js") }, func(t *testing.T, s *stack) { js(t, s, "real.test.js") }},
+	{"python", files(python, "test_fake.py"), files(python, "test_real.py")},
+	{"js", files(js, "fake.test.js"), files(js, "real.test.js")},
+}
+
+// files makes a suite of test files of one language.
+func files(runner func(*testing.T, *stack, ...string), names ...string) func(*testing.T, *stack) {
+	return func(t *testing.T, s *stack) { runner(t, s, names...) }
 }
 
 func TestSDK_Fake(t *testing.T) {
@@ -98,7 +103,7 @@ func need(t *testing.T, name string) {
 		return
 	}
 	if _, err := os.Stat(filepath.Join(sdkDir(t), name+".stamp")); err != nil {
-		missing(t, "OpenAI's %s SDK is not there; to get it: sh sdktests/setup.sh", name)
+		missing(t, "the %s SDKs are not there; to get it: sh sdktests/setup.sh", name)
 	}
 }
 
@@ -112,20 +117,27 @@ func missing(t *testing.T, format string, arguments ...any) {
 
 func sdkDir(t *testing.T) string { return filepath.Join(testkit.Root(t), ".cache", "sdk") }
 
-func python(t *testing.T, s *stack) {
+func python(t *testing.T, s *stack, files ...string) {
 	program := os.Getenv("FAIRLEAD_PYTHON")
 	if program == "" {
 		program = "python3"
 	}
+	arguments := []string{"-s", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=3", "-rs", "--rootdir=python"}
+	for _, file := range files {
+		arguments = append(arguments, filepath.Join("python", file))
+	}
 	run(t, s, []string{
 		"PYTHONPATH=" + filepath.Join(sdkDir(t), "python"), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1",
 		"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", // only what is pinned, not what this machine has
-	}, program, "-s", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=3", "-rs", "python")
+	}, program, arguments...)
 }
 
-func js(t *testing.T, s *stack, file string) {
-	run(t, s, []string{"NODE_PATH=" + filepath.Join(sdkDir(t), "js", "node_modules")},
-		"node", "--test", "--test-reporter=spec", "--test-timeout=60000", filepath.Join("js", file))
+func js(t *testing.T, s *stack, files ...string) {
+	arguments := []string{"--test", "--test-reporter=spec", "--test-timeout=60000"}
+	for _, file := range files {
+		arguments = append(arguments, filepath.Join("js", file))
+	}
+	run(t, s, []string{"NODE_PATH=" + filepath.Join(sdkDir(t), "js", "node_modules")}, "node", arguments...)
 }
 
 // run runs one suite and fails with its whole output.
