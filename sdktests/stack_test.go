@@ -52,6 +52,9 @@ var models = map[string]string{
 	"silent":       "hold",
 }
 
+// able are corrections to what a server of that kind is said to be able to do.
+var able = map[string]string{"thinks": ", abilities: {add: [thinking]}"}
+
 // plans are names with two targets; both answer from chat in the end.
 var plans = map[string]string{"fallback": "[failing, chat]", "fallback-cut": "[cut-early, chat]"}
 
@@ -93,8 +96,8 @@ func fakeStack(t *testing.T) *stack {
 	config.WriteString("targets:\n")
 	for _, name := range sorted(models) {
 		// One try: a retry would meet the same behaviour again. Where a retry is the point, the name is another's.
-		fmt.Fprintf(&config, "  %s: { provider: openai-compatible, base_url: %q, key: \"${UPSTREAM_KEY}\", model: %s, retry: {attempts: %d} }\n",
-			name, up.BaseURL(), name, attempts(name))
+		fmt.Fprintf(&config, "  %s: { provider: openai-compatible, base_url: %q, key: \"${UPSTREAM_KEY}\", model: %s, retry: {attempts: %d}%s }\n",
+			name, up.BaseURL(), name, attempts(name), able[name])
 	}
 	config.WriteString("models:\n")
 	for _, name := range sorted(plans) {
