@@ -6,6 +6,7 @@ import "testing"
 // answer is a translation, or Anthropic's or Gemini's own where the model's name says so.
 var dialects = []suite{
 	{"python", files(python, "dialects"), files(python, "test_real_dialects.py")},
+	{"js", files(js, "dialects/anthropic.test.js", "dialects/responses.test.js", "dialects/genai.test.js", "dialects/others.test.js"), files(js, "dialects.real.test.js")},
 }
 
 func TestSDK_Dialects(t *testing.T) {
