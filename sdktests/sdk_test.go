@@ -81,7 +81,8 @@ func checkRequests(t *testing.T, requests []*testkit.Received) {
 	checked := 0
 	for _, request := range requests {
 		body := strings.ReplaceAll(string(request.Body), ": ", ":")
-		if request.Method != "POST" || slices.ContainsFunc(wrong, func(part string) bool { return strings.Contains(body, part) }) {
+		other := strings.HasPrefix(request.Path, "/v1/messages") || strings.HasPrefix(request.Path, "/v1beta") // the fake checks those itself
+		if request.Method != "POST" || other || slices.ContainsFunc(wrong, func(part string) bool { return strings.Contains(body, part) }) {
 			continue
 		}
 		checked++
