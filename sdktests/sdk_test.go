@@ -70,6 +70,12 @@ func TestSDK_Real(t *testing.T) {
 			suite.real(t, s)
 		})
 	}
+	for _, suite := range dialects {
+		t.Run(suite.name+" dialects", func(t *testing.T) {
+			need(t, suite.name)
+			suite.real(t, s)
+		})
+	}
 }
 
 // wrong are the mistakes that the suites make on purpose. Who refuses them, Fairlead or upstream, is not the point here.

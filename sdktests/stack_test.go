@@ -70,11 +70,11 @@ var (
 	}
 )
 
-// plans are names with several targets; all answer from an honest one in the end.
-var plans = map[string]string{
-	"fallback": "[failing, chat]", "fallback-cut": "[cut-early, chat]",
-	"to-claude": "[failing, gemini-overloaded, claude]", "to-gemini": "[claude-stillborn, cut-early, gemini]",
-}
+// plans are names with two targets; both answer from chat in the end. Crossings have targets of several dialects.
+var (
+	plans     = map[string]string{"fallback": "[failing, chat]", "fallback-cut": "[cut-early, chat]"}
+	crossings = map[string]string{"to-claude": "[failing, gemini-overloaded, claude]", "to-gemini": "[claude-stillborn, cut-early, gemini]"}
+)
 
 // stack is a server under test.
 type stack struct {
@@ -129,8 +129,10 @@ func fakeStack(t *testing.T) *stack {
 		fmt.Fprintf(&config, "  %s: { provider: google, dialect: gemini, base_url: %q, key: \"${UPSTREAM_KEY}\", model: %s, retry: {attempts: 1} }\n", name, up.URL()+"/v1beta", name)
 	}
 	config.WriteString("models:\n")
-	for _, name := range sorted(plans) {
-		fmt.Fprintf(&config, "  %s: { plan: %s }\n", name, plans[name])
+	for _, some := range []map[string]string{plans, crossings} {
+		for _, name := range sorted(some) {
+			fmt.Fprintf(&config, "  %s: { plan: %s }\n", name, some[name])
+		}
 	}
 	s.baseURL = fairlead(t, config.String(), "UPSTREAM_KEY="+upstreamKey) + "/v1"
 	return s
