@@ -50,6 +50,7 @@ func goDialects(t *testing.T, s *stack) {
 			t.Run(sdk+" "+test.name, test.test)
 		}
 	}
+	t.Run("a cut at any byte", func(t *testing.T) { cutAnywhere(t, s) })
 }
 
 // goDialectsReal asks a real small model over the other surfaces: what must hold whatever it says.

@@ -1,10 +1,14 @@
-// Package sdktests runs OpenAI's official SDKs of Python, JavaScript and Go against the built fairlead binary: with the
-// fake upstream, where every answer is known to the byte, and with a real small model on this machine.
+// Package sdktests runs the SDKs that clients use against the built fairlead binary, as judges: with a fake upstream, where
+// every answer is known to the byte, and with a real small model on this machine.
 //
-// The Go suite is in openaigo_test.go; the others lie in python and js and run as child processes that get what they need
+// TestSDK_Fake is OpenAI's Python, JavaScript and Go before targets that speak OpenAI's dialect. TestSDK_Dialects is everyone's
+// on the other surfaces (Anthropic's, Google's, Ollama's, Responses, LangChain, Vercel's AI SDK), before targets that speak
+// OpenAI's dialect, Anthropic's and Gemini's. TestSDK_Real has the real model behind all of them.
+//
+// The Go suites are files of this package; the others lie in python and js and run as child processes that get what they need
 // by environment variables. They know nothing of Fairlead's code, only its address, a key and the names in stack_test.go.
 // What they need is put into .cache/sdk by setup.sh; without it they are skipped, or fail with CI=true. With
-// FAIRLEAD_SDK_DIRECT=1 they talk to the fake itself: what fails there is the suite's own fault. Start at TestSDK_Fake.
+// FAIRLEAD_SDK_DIRECT=1 OpenAI's talk to the fake itself: what fails there is the suite's own fault. Start at TestSDK_Fake.
 package sdktests
 
 import (
