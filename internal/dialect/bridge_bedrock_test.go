@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -14,15 +15,6 @@ import (
 )
 
 const claudeOnAWS = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
-
-func codec(t *testing.T, name string) *Codec {
-	t.Helper()
-	c, ok := ByName(name)
-	if !ok {
-		t.Fatal("there is no dialect " + name)
-	}
-	return c
-}
 
 const weather = `{"model":"m","stream":STREAM,"stream_options":{"include_usage":true},"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"weather?"},{"role":"assistant","content":null,` +
 	`"reasoning_content":"Hm","reasoning_details":[{"type":"reasoning.text","text":"Hm","signature":"s+/=","format":"bedrock","index":0}],"tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{\"city\":\"Ulm\"}"}}]},` +
@@ -91,7 +83,7 @@ func run(t *testing.T, b *Bridge, in []byte) (out string, complete bool, err err
 	decoder, frames := b.Stream(), b.Frames().New(bytes.NewReader(in), 0)
 	for {
 		raw, err := frames.Next()
-		if err == io.EOF && decoder.Complete() {
+		if errors.Is(err, io.EOF) && decoder.Complete() {
 			return out + string(decoder.End()), true, nil
 		}
 		if err != nil {

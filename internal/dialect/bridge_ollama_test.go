@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func through(t *testing.T, b *Bridge, stream string) (seen string, d Decoder, er
 	reader := b.Frames().New(strings.NewReader(stream), 0)
 	for {
 		raw, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if ender, ok := d.(Ender); ok {
 				out.Write(ender.Ended().Raw)
 			}
@@ -154,7 +155,8 @@ func TestBridge_OllamaToChat(t *testing.T) {
 			t.Errorf("%s: complete %v, %v (-want +got):\n%s", name, d.Complete(), err, diff)
 		}
 	}
-	seen, d, err := through(t, b, stream[:strings.Index(stream, `"delta":{},`)])
+	untold, _, _ := strings.Cut(stream, `"delta":{},`)
+	seen, d, err := through(t, b, untold)
 	if err != nil || d.Complete() || strings.Contains(seen, `"done":true`) {
 		t.Errorf("cut: complete %v, %v, %s", d.Complete(), err, seen)
 	}

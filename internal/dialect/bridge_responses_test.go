@@ -28,7 +28,7 @@ func codecs(t *testing.T) (chat, resp *Codec) {
 
 func bridge(t *testing.T, client, target *Codec, body string) *Bridge {
 	t.Helper()
-	b, err := NewBridge(client, target, newRequest(t, client, body), llm.Options{Model: "t", AskUsage: true})
+	b, err := NewBridge(client, target, newRequest(t, client, body), llm.Options{Model: "t", AskUsage: true, Takes: []string{"reasoning_content"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,15 @@ func foreign() (client, target *Codec) {
 	return &other, &table[0]
 }
 
+func codec(t *testing.T, name string) *Codec {
+	t.Helper()
+	c, ok := ByName(name)
+	if !ok {
+		t.Fatal("there is no dialect " + name)
+	}
+	return c
+}
+
 func newRequest(t *testing.T, c *Codec, body string) *llm.Request {
 	t.Helper()
 	req, err := c.Decode(llm.Incoming{Surface: llm.Chat, Body: []byte(body), Limits: rawjson.Limits{Depth: 64}})

@@ -3,6 +3,7 @@ package sse
 import (
 	"bytes"
 	"io"
+	"slices"
 
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -70,7 +71,7 @@ func asLine(raw []byte) Event {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return Event{Raw: raw, Comment: true}
 	}
-	return Event{Raw: raw, Data: line[:len(line):len(line)]}
+	return Event{Raw: raw, Data: slices.Clip(line)}
 }
 
 // isWhole reports whether a line is all of a JSON object. What is cut off before its last brace never is.

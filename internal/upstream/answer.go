@@ -49,7 +49,9 @@ func requestID(h http.Header) string {
 func (a *attempt) refused(res *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(a.decoded(res), maxErrorBody)) // half an error text is better than none
 	e := a.bridge.DecodeError(res.StatusCode, body)
-	e.RetryAfter = retryAfter(res.Header, time.Now())
+	if wait := retryAfter(res.Header, time.Now()); wait > 0 { // else what the body said
+		e.RetryAfter = wait
+	}
 	return e
 }
 

@@ -172,12 +172,13 @@ func (a *attempt) newRequest(ctx context.Context, spoken Spoken) (*http.Request,
 	}
 	out.Body = a.call.lend(bridge.Body)
 	out.GetBody = func() (readCloser, error) { return a.call.lend(bridge.Body), nil }
+	out = out.WithContext(ctx)
 	if e.Sign != nil {
 		if err := e.Sign(out, bridge.Body.Join()); err != nil {
 			return nil, err
 		}
 	}
-	return out.WithContext(ctx), nil
+	return out, nil
 }
 
 func accepts(codec *dialect.Codec) []string {

@@ -19,6 +19,7 @@ const (
 	mistral
 	cohere
 	openai // gpt-oss
+	meta
 	other
 )
 
@@ -26,7 +27,7 @@ var makers = [...]struct {
 	word string
 	of   maker
 }{
-	{"anthropic", anthropic}, {"claude", anthropic}, {"nova", nova}, {"mistral", mistral}, {"cohere", cohere}, {"openai", openai}, {"gpt-oss", openai},
+	{"anthropic", anthropic}, {"claude", anthropic}, {"nova", nova}, {"mistral", mistral}, {"cohere", cohere}, {"openai", openai}, {"gpt-oss", openai}, {"llama", meta},
 }
 
 // makerOf reads it from a model's id.
@@ -45,8 +46,16 @@ func makerOf(model string) maker {
 
 var claudeVersion = regexp.MustCompile(`claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2})(?:\D|$))?`)
 
+// alwaysThinks reports a Claude that cannot be told not to think.
+func alwaysThinks(model string) bool {
+	return strings.Contains(model, "fable") || strings.Contains(model, "mythos")
+}
+
 // versionOfClaude is 45 for claude-sonnet-4-5, 0 where the id does not say.
 func versionOfClaude(model string) int {
+	if strings.Contains(model, "mythos-preview") {
+		return fixedFrom
+	}
 	m := claudeVersion.FindStringSubmatch(strings.ToLower(model))
 	if m == nil {
 		return 0
@@ -61,8 +70,11 @@ const (
 	adaptiveFrom = 46
 	// fixedFrom is the Claude that takes neither a budget nor a say in sampling.
 	fixedFrom = 47
-	// minBudget is the least that Claude may be given to think.
-	minBudget = 1024
+	// strictFrom is the Claude that can be held to a tool's schema.
+	strictFrom = 45
+	// minBudget is the least that Claude may be given to think; maxEffort is the most that an
+	// effort stands for, within what the smallest of those that take a budget may say.
+	minBudget, maxEffort = 1024, 31_000
 )
 
 // modelFields are the members of additionalModelRequestFields that are known to work.
@@ -153,6 +165,8 @@ func (w *writer) effort(t llm.Thinking, most string) string {
 func (w *writer) claude(p *llm.Prompt, out *request, f *modelFields) {
 	version := versionOfClaude(w.model)
 	switch {
+	case p.Thinking.Mode == llm.ThinkingOff && alwaysThinks(w.model):
+		w.lost.Add(llm.FieldThinking)
 	case version >= adaptiveFrom && p.Thinking.Mode == llm.ThinkingOff:
 		f.Thinking = &thinking{Type: "disabled"}
 	case !wantsThought(p.Thinking):
@@ -185,7 +199,7 @@ func (w *writer) claude(p *llm.Prompt, out *request, f *modelFields) {
 
 // drop takes a field out; it is lost unless it said no more than the usual.
 func (w *writer) drop(v **float64, usual float64, f llm.Field) {
-	w.lost.If(*v != nil && **v != usual, f) //nolint:revive // the usual is exact
+	w.lost.If(*v != nil && **v != usual, f)
 	*v = nil
 }
 
@@ -204,7 +218,7 @@ func (w *writer) budget(p *llm.Prompt) *thinking {
 	t := &p.Thinking
 	n := t.Budget
 	if n == 0 {
-		n = llm.BudgetOf(t.Effort)
+		n = min(llm.BudgetOf(t.Effort), maxEffort)
 	}
 	if n == 0 {
 		n = llm.BudgetOf("medium")
@@ -268,6 +282,19 @@ func (w *writer) nova(p *llm.Prompt, out *request, f *modelFields) {
 		w.lost.Add(llm.FieldThinking)
 	}
 	f.ReasoningConfig = c
+}
+
+// holdsStrictly reports whether a model can be held to the schema of a tool
+// (https://docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html); the others refuse
+// to be asked.
+func (w *writer) holdsStrictly() bool {
+	switch w.maker {
+	case anthropic:
+		return versionOfClaude(w.model) >= strictFrom
+	case nova, cohere, meta:
+		return false
+	}
+	return true
 }
 
 // caches reports whether a model takes cache points, with their time to live where it can be

@@ -2,7 +2,9 @@ package bedrock
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
@@ -21,7 +23,7 @@ func frames(tb testing.TB, events ...string) []byte {
 	var b bytes.Buffer
 	for i := 0; i < len(events); i += 2 {
 		m := eventstream.Message{Payload: []byte(events[i+1])}
-		if bytes.HasSuffix([]byte(events[i]), []byte("Exception")) {
+		if strings.HasSuffix(events[i], "Exception") {
 			m.Headers.Set(":exception-type", eventstream.StringValue(events[i]))
 			m.Headers.Set(":message-type", eventstream.StringValue("exception"))
 		} else {
@@ -87,7 +89,7 @@ var usage = money.Tokens{Input: 10, CacheRead: 20, CacheWrite5m: 6, CacheWrite1h
 func TestStream_SaysAllOfIt(t *testing.T) {
 	t.Parallel()
 	events, deltas, d, err := read(t, frames(t, whole...))
-	if err != io.EOF || !d.Complete() {
+	if !errors.Is(err, io.EOF) || !d.Complete() {
 		t.Fatal(err, d.Complete())
 	}
 	thought := llm.Part{Kind: llm.Reasoning}
@@ -134,7 +136,7 @@ func TestStream_CutAnywhereIsNotComplete(t *testing.T) {
 		if d.Complete() != (cut >= stop) {
 			t.Fatalf("cut at %d: complete is %v", cut, d.Complete())
 		}
-		if err != io.EOF && err != io.ErrUnexpectedEOF {
+		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
 	}
@@ -147,7 +149,7 @@ func TestStream_StopReasons(t *testing.T) {
 		"content_filtered": llm.StopFilter, "malformed_model_output": llm.StopOther, "malformed_tool_use": llm.StopOther, "model_context_window_exceeded": llm.StopLength, "new": llm.StopOther,
 	} {
 		_, deltas, d, err := read(t, frames(t, "messageStop", `{"stopReason":"`+word+`","additionalModelResponseFields":{"stop_sequence":"END"}}`))
-		if got := (llm.Stop{Reason: want, Word: word, Sequence: "END"}); err != io.EOF || !d.Complete() || deltas[len(deltas)-1].Stop != got {
+		if got := (llm.Stop{Reason: want, Word: word, Sequence: "END"}); !errors.Is(err, io.EOF) || !d.Complete() || deltas[len(deltas)-1].Stop != got {
 			t.Errorf("%s: %+v", word, deltas)
 		}
 	}
@@ -186,7 +188,7 @@ func TestStream_OddEvents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, deltas, d, err := read(t, frames(t, c.in...))
-			if err != io.EOF || d.Complete() {
+			if !errors.Is(err, io.EOF) || d.Complete() {
 				t.Errorf("%v, complete: %v", err, d.Complete())
 			}
 			if diff := cmp.Diff(c.want, deltas, cmpopts.EquateEmpty()); diff != "" {

@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -61,7 +62,7 @@ func (w *writer) unsaid(p *llm.Prompt) {
 	w.lost.If(s.Seed != nil, llm.FieldSeed)
 	w.lost.If(s.PresencePenalty != nil && *s.PresencePenalty != 0, llm.FieldPresencePenalty)
 	w.lost.If(s.FrequencyPenalty != nil && *s.FrequencyPenalty != 0, llm.FieldFrequencyPenalty)
-	w.lost.If(s.RepeatPenalty != nil && *s.RepeatPenalty != 1, llm.FieldRepeatPenalty) //nolint:revive // 1 is exact
+	w.lost.If(s.RepeatPenalty != nil && *s.RepeatPenalty != 1, llm.FieldRepeatPenalty)
 	w.lost.If(len(s.LogitBias) > len("{}"), llm.FieldLogitBias)
 	w.lost.If(s.N > 1, llm.FieldN)
 	w.lost.If(s.Logprobs, llm.FieldLogprobs)
@@ -137,7 +138,7 @@ func (w *writer) tools(p *llm.Prompt) *toolConfig {
 	c := &toolConfig{}
 	if p.Choice.Mode != llm.ChoiceNone || len(called) > 0 {
 		for i := range p.Tools {
-			if t := &p.Tools[i]; p.Choice.Mode != llm.ChoiceNone && len(p.Choice.Allowed) > 0 && !contains(p.Choice.Allowed, t.Name) {
+			if t := &p.Tools[i]; p.Choice.Mode != llm.ChoiceNone && len(p.Choice.Allowed) > 0 && !slices.Contains(p.Choice.Allowed, t.Name) {
 				continue
 			}
 			c.Tools = w.tool(c.Tools, &p.Tools[i])
@@ -158,19 +159,10 @@ func (w *writer) tools(p *llm.Prompt) *toolConfig {
 
 var anyObject = jsontext.Value(`{"type":"object","properties":{}}`)
 
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
 func calledTools(p *llm.Prompt) (names []string) {
 	for i := range p.Turns {
 		for j := range p.Turns[i].Parts {
-			if c := p.Turns[i].Parts[j].Call; c != nil && c.Name != "" && !contains(names, c.Name) {
+			if c := p.Turns[i].Parts[j].Call; c != nil && c.Name != "" && !slices.Contains(names, c.Name) {
 				names = append(names, c.Name)
 			}
 		}
@@ -191,7 +183,11 @@ func (w *writer) tool(out []any, t *llm.Tool) []any {
 		spec.Schema.JSON = anyObject
 	}
 	if t.Strict != nil && *t.Strict {
-		spec.Strict = t.Strict
+		if w.holdsStrictly() {
+			spec.Strict = t.Strict
+		} else {
+			w.lost.Add(llm.FieldStrict)
+		}
 	}
 	out = append(out, &tool{Spec: spec})
 	if t.Cache != nil && w.maker == nova { // caches system and messages alone
@@ -202,6 +198,10 @@ func (w *writer) tool(out []any, t *llm.Tool) []any {
 }
 
 func (w *writer) choice(c *llm.ToolChoice) *toolChoice {
+	if forced := c.Mode == llm.ChoiceAny || c.Mode == llm.ChoiceOne; forced && w.maker == meta { // Llama refuses to be told
+		w.lost.Add(llm.FieldToolChoice)
+		return nil
+	}
 	switch c.Mode {
 	case llm.ChoiceAuto:
 		return &toolChoice{Auto: &struct{}{}}

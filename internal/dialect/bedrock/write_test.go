@@ -18,8 +18,6 @@ import (
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func text(s string) llm.Part { return llm.Part{Kind: llm.Text, Text: s} }
 
 func user(parts ...llm.Part) llm.Turn      { return llm.Turn{Role: llm.User, Parts: parts} }
@@ -70,7 +68,7 @@ func TestWrite(t *testing.T) {
 	}{
 		"words": {
 			llama,
-			llm.Prompt{System: []llm.Part{text("be brief"), text("")}, Turns: hi, Sampling: llm.Sampling{MaxTokens: ptr(int64(5)), Temperature: ptr(0.5), TopP: ptr(0.9), Stop: []string{"x"}}},
+			llm.Prompt{System: []llm.Part{text("be brief"), text("")}, Turns: hi, Sampling: llm.Sampling{MaxTokens: new(int64(5)), Temperature: new(0.5), TopP: new(0.9), Stop: []string{"x"}}},
 			msg + `,"system":[{"text":"be brief"}],"inferenceConfig":{"maxTokens":5,"temperature":0.5,"topP":0.9,"stopSequences":["x"]}}`, "",
 		},
 		"stop sequences of Claude are asked for": {
@@ -79,13 +77,13 @@ func TestWrite(t *testing.T) {
 		},
 		"what Converse has no word for": {
 			llama,
-			llm.Prompt{Turns: hi, User: "u", Tier: "scale", Parallel: ptr(false), Tools: []llm.Tool{{Name: "f"}}, Format: llm.Format{Kind: llm.FormatJSON}, Thinking: llm.Thinking{Mode: llm.ThinkingOn, Effort: "low"},
-				Sampling: llm.Sampling{TopK: ptr(int64(4)), MinP: ptr(.1), Seed: ptr(int64(1)), PresencePenalty: ptr(1.), FrequencyPenalty: ptr(1.), RepeatPenalty: ptr(1.1), LogitBias: []byte(`{"1":2}`), N: 2, Logprobs: true, TopLogprobs: 3}},
+			llm.Prompt{Turns: hi, User: "u", Tier: "scale", Parallel: new(false), Tools: []llm.Tool{{Name: "f"}}, Format: llm.Format{Kind: llm.FormatJSON}, Thinking: llm.Thinking{Mode: llm.ThinkingOn, Effort: "low"},
+				Sampling: llm.Sampling{TopK: new(int64(4)), MinP: new(.1), Seed: new(int64(1)), PresencePenalty: new(1.), FrequencyPenalty: new(1.), RepeatPenalty: new(1.1), LogitBias: []byte(`{"1":2}`), N: 2, Logprobs: true, TopLogprobs: 3}},
 			msg + `,"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{}}}}}]}}`,
 			"top_k,thinking,response_format,service_tier,min_p,seed,presence_penalty,frequency_penalty,repeat_penalty,logit_bias,n,logprobs,top_logprobs,user,parallel_tool_calls",
 		},
 		"what changes nothing is not lost": {
-			llama, llm.Prompt{Turns: hi, Parallel: ptr(false), Tier: "auto", Sampling: llm.Sampling{PresencePenalty: ptr(0.), RepeatPenalty: ptr(1.), LogitBias: []byte(`{}`), N: 1}, Thinking: llm.Thinking{Mode: llm.ThinkingOff}},
+			llama, llm.Prompt{Turns: hi, Parallel: new(false), Tier: "auto", Sampling: llm.Sampling{PresencePenalty: new(0.), RepeatPenalty: new(1.), LogitBias: []byte(`{}`), N: 1}, Thinking: llm.Thinking{Mode: llm.ThinkingOff}},
 			msg + `}`, "",
 		},
 		"schema, tier and metadata": {
@@ -103,13 +101,17 @@ func TestWrite(t *testing.T) {
 			claude45,
 			llm.Prompt{
 				Turns: []llm.Turn{user(text("w?")), assistant(text("ok"), call("a", "f", `{"x":1}`), call("b", "g", "")), user(result("a", text("1")), llm.Part{Kind: llm.ToolResult, Result: &llm.Result{CallID: "b", Failed: true}}, text("go on"))},
-				Tools: []llm.Tool{{Name: "f", Description: "d", Schema: []byte(`{"type":"object"}`), Strict: ptr(true), Cache: &llm.Cache{}}, {Name: "g", Strict: ptr(false)}, {Name: "web", Raw: []byte(`{}`), Dialect: "anthropic"}}, Choice: llm.ToolChoice{Mode: llm.ChoiceOne, Name: "f"},
+				Tools: []llm.Tool{{Name: "f", Description: "d", Schema: []byte(`{"type":"object"}`), Strict: new(true), Cache: &llm.Cache{}}, {Name: "g", Strict: new(false)}, {Name: "web", Raw: []byte(`{}`), Dialect: "anthropic"}}, Choice: llm.ToolChoice{Mode: llm.ChoiceOne, Name: "f"},
 			},
 			`{"messages":[{"role":"user","content":[{"text":"w?"}]},{"role":"assistant","content":[{"text":"ok"},{"toolUse":{"toolUseId":"a","name":"f","input":{"x":1}}},{"toolUse":{"toolUseId":"b","name":"g","input":{}}}]},{"role":"user","content":[{"toolResult":{"toolUseId":"a","content":[{"text":"1"}]}},{"toolResult":{"toolUseId":"b","content":[{"json":{}}],"status":"error"}},{"text":"go on"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"d","inputSchema":{"json":{"type":"object"}},"strict":true}},{"cachePoint":{"type":"default"}},{"toolSpec":{"name":"g","inputSchema":{"json":{"type":"object","properties":{}}}}}],"toolChoice":{"tool":{"name":"f"}}}}`,
 			"tools",
 		},
+		"what Llama refuses": {
+			llama, llm.Prompt{Turns: hi, Tools: []llm.Tool{{Name: "f", Strict: new(true)}}, Choice: llm.ToolChoice{Mode: llm.ChoiceAny}},
+			msg + `,"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{}}}}}]}}`, "strict,tool_choice",
+		},
 		"some tool of those allowed": {
-			llama, llm.Prompt{Turns: hi, Tools: []llm.Tool{{Name: "f"}, {Name: "g"}}, Choice: llm.ToolChoice{Mode: llm.ChoiceAny, Allowed: []string{"g"}}},
+			novaLite, llm.Prompt{Turns: hi, Tools: []llm.Tool{{Name: "f"}, {Name: "g"}}, Choice: llm.ToolChoice{Mode: llm.ChoiceAny, Allowed: []string{"g"}}},
 			msg + `,"toolConfig":{"tools":[{"toolSpec":{"name":"g","inputSchema":{"json":{"type":"object","properties":{}}}}}],"toolChoice":{"any":{}}}}`, "",
 		},
 		"no tool may be called": {llama, llm.Prompt{Turns: hi, Tools: []llm.Tool{{Name: "f"}}, Choice: llm.ToolChoice{Mode: llm.ChoiceNone}}, msg + `}`, ""},
@@ -131,7 +133,7 @@ func TestWrite(t *testing.T) {
 			`{"messages":[{"role":"user","content":[{"text":"hi"},{"cachePoint":{"type":"default"}}]}],"system":[{"text":"s"},{"cachePoint":{"type":"default","ttl":"1h"}}]}`, "",
 		},
 		"cache points of Nova": {
-			novaLite, llm.Prompt{System: []llm.Part{{Kind: llm.Text, Text: "s", Cache: &llm.Cache{TTL: "5m"}}}, Turns: hi, Sampling: llm.Sampling{TopK: ptr(int64(4))}},
+			novaLite, llm.Prompt{System: []llm.Part{{Kind: llm.Text, Text: "s", Cache: &llm.Cache{TTL: "5m"}}}, Turns: hi, Sampling: llm.Sampling{TopK: new(int64(4))}},
 			msg + `,"system":[{"text":"s"},{"cachePoint":{"type":"default"}}],"additionalModelRequestFields":{"inferenceConfig":{"topK":4}}}`, "",
 		},
 		"a model without cache points": {llama, llm.Prompt{Turns: []llm.Turn{user(llm.Part{Kind: llm.Text, Text: "hi", Cache: &llm.Cache{}})}}, msg + `}`, "cache_control"},
@@ -184,27 +186,29 @@ func TestWrite_Thought(t *testing.T) {
 		want, lost string
 	}{
 		"a budget for an effort": {
-			claude45, llm.Prompt{Turns: hi, Thinking: think("low"), Sampling: llm.Sampling{Temperature: ptr(0.2), TopK: ptr(int64(3)), TopP: ptr(1.)}},
+			claude45, llm.Prompt{Turns: hi, Thinking: think("low"), Sampling: llm.Sampling{Temperature: new(0.2), TopK: new(int64(3)), TopP: new(1.)}},
 			msg + `,"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":4096}}}`, "temperature,top_k",
 		},
 		"a budget within the bound": {
-			claude37, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOn, Budget: 9000}, Sampling: llm.Sampling{MaxTokens: ptr(int64(2000))}},
+			claude37, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOn, Budget: 9000}, Sampling: llm.Sampling{MaxTokens: new(int64(2000))}},
 			msg + `,"inferenceConfig":{"maxTokens":2000},"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":1999}}}`, "thinking",
 		},
-		"no room for thought":       {claude37, llm.Prompt{Turns: hi, Thinking: think("high"), Sampling: llm.Sampling{MaxTokens: ptr(int64(500))}}, msg + `,"inferenceConfig":{"maxTokens":500}}`, "thinking"},
+		"no room for thought":       {claude37, llm.Prompt{Turns: hi, Thinking: think("high"), Sampling: llm.Sampling{MaxTokens: new(int64(500))}}, msg + `,"inferenceConfig":{"maxTokens":500}}`, "thinking"},
 		"a forced tool comes first": {claude45, llm.Prompt{Turns: hi, Tools: tools, Choice: llm.ToolChoice{Mode: llm.ChoiceAny}, Thinking: think("high")}, msg + `,"toolConfig":{"tools":[{"toolSpec":{"name":"f","inputSchema":{"json":{"type":"object","properties":{}}}}}],"toolChoice":{"any":{}}}}`, "thinking"},
 		"an effort for those that decide": {
 			claude46, llm.Prompt{Turns: hi, Thinking: think("xhigh")}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"adaptive"}},"outputConfig":{"effort":"xhigh"}}`, "",
 		},
-		"adaptive, shown": {claude48, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingAdaptive, Show: ptr(true)}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"adaptive","display":"summarized"}}}`, ""},
-		"off":             {claude48, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOff}, Sampling: llm.Sampling{Temperature: ptr(.5)}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"disabled"}}}`, "temperature"},
+		"adaptive, shown":                {claude48, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingAdaptive, Show: new(true)}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"adaptive","display":"summarized"}}}`, ""},
+		"off":                            {claude48, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOff}, Sampling: llm.Sampling{Temperature: new(.5)}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"disabled"}}}`, "temperature"},
+		"off, of one that always thinks": {"anthropic.claude-fable-5-1", llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOff}}, msg + `}`, "thinking"},
+		"most of a budget":               {claude37, llm.Prompt{Turns: hi, Thinking: think("max")}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":31000}}}`, ""},
 		"a budget became a word": {
 			claude46, llm.Prompt{Turns: hi, Thinking: llm.Thinking{Mode: llm.ThinkingOn, Budget: 8000}}, msg + `,"additionalModelRequestFields":{"thinking":{"type":"adaptive"}},"outputConfig":{"effort":"medium"}}`, "thinking",
 		},
-		"hot":               {claude37, llm.Prompt{Turns: hi, Sampling: llm.Sampling{Temperature: ptr(1.5), TopP: ptr(.5), TopK: ptr(int64(3))}}, msg + `,"inferenceConfig":{"temperature":1,"topP":0.5},"additionalModelRequestFields":{"top_k":3}}`, "temperature"},
-		"one of two":        {claude45, llm.Prompt{Turns: hi, Sampling: llm.Sampling{Temperature: ptr(.5), TopP: ptr(.5)}}, msg + `,"inferenceConfig":{"temperature":0.5}}`, "top_p"},
+		"hot":               {claude37, llm.Prompt{Turns: hi, Sampling: llm.Sampling{Temperature: new(1.5), TopP: new(.5), TopK: new(int64(3))}}, msg + `,"inferenceConfig":{"temperature":1,"topP":0.5},"additionalModelRequestFields":{"top_k":3}}`, "temperature"},
+		"one of two":        {claude45, llm.Prompt{Turns: hi, Sampling: llm.Sampling{Temperature: new(.5), TopP: new(.5)}}, msg + `,"inferenceConfig":{"temperature":0.5}}`, "top_p"},
 		"gpt-oss":           {gptOSS, llm.Prompt{Turns: hi, Thinking: think("max")}, msg + `,"additionalModelRequestFields":{"reasoning_effort":"high"}}`, ""},
-		"Nova 2":            {nova2, llm.Prompt{Turns: hi, Thinking: think("high"), Sampling: llm.Sampling{MaxTokens: ptr(int64(9))}}, msg + `,"inferenceConfig":{"maxTokens":9},"additionalModelRequestFields":{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"medium"}}}`, "thinking"},
+		"Nova 2":            {nova2, llm.Prompt{Turns: hi, Thinking: think("high"), Sampling: llm.Sampling{MaxTokens: new(int64(9))}}, msg + `,"inferenceConfig":{"maxTokens":9},"additionalModelRequestFields":{"reasoningConfig":{"type":"enabled","maxReasoningEffort":"medium"}}}`, "thinking"},
 		"Nova before":       {novaLite, llm.Prompt{Turns: hi, Thinking: think("high")}, msg + `}`, "thinking"},
 		"an unknown family": {profile, llm.Prompt{Turns: hi, Thinking: think("high")}, msg + `}`, "thinking"},
 		"signed thought goes back": {
@@ -237,7 +241,7 @@ func TestVersionOfClaude(t *testing.T) {
 	t.Parallel()
 	for model, want := range map[string]int{
 		claude37: 37, claude45: 45, claude46: 46, claude48: 48, "anthropic.claude-opus-4-20250514-v1:0": 40, "anthropic.claude-3-haiku-20240307-v1:0": 30,
-		"anthropic.claude-v2:1": 0, "global.anthropic.claude-opus-4-1-20250805-v1:0": 41, "anthropic.claude-opus-5": 50, llama: 0,
+		"anthropic.claude-v2:1": 0, "anthropic.claude-fable-5-1": 51, "anthropic.claude-mythos-preview": 47, "global.anthropic.claude-opus-4-1-20250805-v1:0": 41, "anthropic.claude-opus-5": 50, llama: 0,
 	} {
 		if got := versionOfClaude(model); got != want {
 			t.Errorf("%s: %d, want %d", model, got, want)
@@ -294,9 +298,9 @@ func TestWrite_IsWhatTheSDKSends(t *testing.T) {
 			assistant(llm.Part{Kind: llm.Reasoning, Text: "Hm", Signature: "sig", Signer: Name}, llm.Part{Kind: llm.Reasoning, Redacted: "cmVk", Signer: Name}, text("Let me see."), call("t1", "f", `{"city":"Ulm"}`)),
 			user(llm.Part{Kind: llm.ToolResult, Result: &llm.Result{CallID: "t1", Parts: []llm.Part{text("rain")}, Failed: true}}),
 		},
-		Tools: []llm.Tool{{Name: "f", Description: "d", Schema: rawSchema, Strict: ptr(true)}}, Choice: llm.ToolChoice{Mode: llm.ChoiceAuto},
+		Tools: []llm.Tool{{Name: "f", Description: "d", Schema: rawSchema, Strict: new(true)}}, Choice: llm.ToolChoice{Mode: llm.ChoiceAuto},
 		Format:   llm.Format{Kind: llm.FormatSchema, Name: "n", Schema: []byte(`{"type":"object"}`)},
-		Sampling: llm.Sampling{MaxTokens: ptr(int64(9000)), Stop: []string{"END"}}, Thinking: llm.Thinking{Mode: llm.ThinkingOn, Budget: 2048},
+		Sampling: llm.Sampling{MaxTokens: new(int64(9000)), Stop: []string{"END"}}, Thinking: llm.Thinking{Mode: llm.ThinkingOn, Budget: 2048},
 		Metadata: map[string]string{"team": "x"}, Tier: "priority",
 	}, false, llm.Options{Model: claude45})
 	if err != nil || len(lost) > 0 {
@@ -310,30 +314,30 @@ func TestWrite_IsWhatTheSDKSends(t *testing.T) {
 		}),
 	})
 	_, _ = client.Converse(t.Context(), &bedrockruntime.ConverseInput{
-		ModelId: ptr(claude45),
+		ModelId: new(claude45),
 		System:  []types.SystemContentBlock{&types.SystemContentBlockMemberText{Value: "be brief"}, &types.SystemContentBlockMemberCachePoint{Value: types.CachePointBlock{Type: types.CachePointTypeDefault, Ttl: types.CacheTTLOneHour}}},
 		Messages: []types.Message{
 			{Role: types.ConversationRoleUser, Content: []types.ContentBlock{
 				&types.ContentBlockMemberText{Value: "weather?"},
 				&types.ContentBlockMemberImage{Value: types.ImageBlock{Format: types.ImageFormatPng, Source: &types.ImageSourceMemberBytes{Value: image}}},
-				&types.ContentBlockMemberDocument{Value: types.DocumentBlock{Format: types.DocumentFormatPdf, Name: ptr("report"), Source: &types.DocumentSourceMemberBytes{Value: []byte("%PDF")}}},
+				&types.ContentBlockMemberDocument{Value: types.DocumentBlock{Format: types.DocumentFormatPdf, Name: new("report"), Source: &types.DocumentSourceMemberBytes{Value: []byte("%PDF")}}},
 			}},
 			{Role: types.ConversationRoleAssistant, Content: []types.ContentBlock{
-				&types.ContentBlockMemberReasoningContent{Value: &types.ReasoningContentBlockMemberReasoningText{Value: types.ReasoningTextBlock{Text: ptr("Hm"), Signature: ptr("sig")}}},
+				&types.ContentBlockMemberReasoningContent{Value: &types.ReasoningContentBlockMemberReasoningText{Value: types.ReasoningTextBlock{Text: new("Hm"), Signature: new("sig")}}},
 				&types.ContentBlockMemberReasoningContent{Value: &types.ReasoningContentBlockMemberRedactedContent{Value: []byte("red")}},
 				&types.ContentBlockMemberText{Value: "Let me see."},
-				&types.ContentBlockMemberToolUse{Value: types.ToolUseBlock{ToolUseId: ptr("t1"), Name: ptr("f"), Input: awsdocument.NewLazyDocument(map[string]any{"city": "Ulm"})}},
+				&types.ContentBlockMemberToolUse{Value: types.ToolUseBlock{ToolUseId: new("t1"), Name: new("f"), Input: awsdocument.NewLazyDocument(map[string]any{"city": "Ulm"})}},
 			}},
 			{Role: types.ConversationRoleUser, Content: []types.ContentBlock{
-				&types.ContentBlockMemberToolResult{Value: types.ToolResultBlock{ToolUseId: ptr("t1"), Status: types.ToolResultStatusError, Content: []types.ToolResultContentBlock{&types.ToolResultContentBlockMemberText{Value: "rain"}}}},
+				&types.ContentBlockMemberToolResult{Value: types.ToolResultBlock{ToolUseId: new("t1"), Status: types.ToolResultStatusError, Content: []types.ToolResultContentBlock{&types.ToolResultContentBlockMemberText{Value: "rain"}}}},
 			}},
 		},
-		InferenceConfig: &types.InferenceConfiguration{MaxTokens: ptr(int32(9000)), StopSequences: []string{"END"}},
+		InferenceConfig: &types.InferenceConfiguration{MaxTokens: new(int32(9000)), StopSequences: []string{"END"}},
 		ToolConfig: &types.ToolConfiguration{
-			Tools:      []types.Tool{&types.ToolMemberToolSpec{Value: types.ToolSpecification{Name: ptr("f"), Description: ptr("d"), Strict: ptr(true), InputSchema: &types.ToolInputSchemaMemberJson{Value: awsdocument.NewLazyDocument(schema)}}}},
+			Tools:      []types.Tool{&types.ToolMemberToolSpec{Value: types.ToolSpecification{Name: new("f"), Description: new("d"), Strict: new(true), InputSchema: &types.ToolInputSchemaMemberJson{Value: awsdocument.NewLazyDocument(schema)}}}},
 			ToolChoice: &types.ToolChoiceMemberAuto{},
 		},
-		OutputConfig:                      &types.OutputConfig{TextFormat: &types.OutputFormat{Type: types.OutputFormatTypeJsonSchema, Structure: &types.OutputFormatStructureMemberJsonSchema{Value: types.JsonSchemaDefinition{Name: ptr("n"), Schema: ptr(`{"type":"object"}`)}}}},
+		OutputConfig:                      &types.OutputConfig{TextFormat: &types.OutputFormat{Type: types.OutputFormatTypeJsonSchema, Structure: &types.OutputFormatStructureMemberJsonSchema{Value: types.JsonSchemaDefinition{Name: new("n"), Schema: new(`{"type":"object"}`)}}}},
 		AdditionalModelRequestFields:      awsdocument.NewLazyDocument(map[string]any{"thinking": map[string]any{"type": "enabled", "budget_tokens": 2048}}),
 		AdditionalModelResponseFieldPaths: []string{"/stop_sequence"},
 		RequestMetadata:                   map[string]string{"team": "x"},

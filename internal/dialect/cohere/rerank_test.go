@@ -125,7 +125,7 @@ func TestAnswer_OfEveryKindOfUpstream(t *testing.T) {
 				t.Errorf("%s: %v", body, err)
 			}
 			for i, r := range ev.Answer.Ranks {
-				if sdk.Results[i].Index != r.Index || sdk.Results[i].RelevanceScore != r.Score { //nolint:revive // the same digits
+				if sdk.Results[i].Index != r.Index || sdk.Results[i].RelevanceScore != r.Score {
 					t.Errorf("result %d: %+v", i, sdk.Results[i])
 				}
 			}

@@ -2,6 +2,7 @@ package cohere
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func TestStream_SaysAllOfIt(t *testing.T) {
 	}
 	for _, end := range []string{"\n", "\r\n"} {
 		all, deltas, d, err := read(t, events(end, whole...))
-		if err != io.EOF || !d.Complete() || d.End() != nil {
+		if !errors.Is(err, io.EOF) || !d.Complete() || d.End() != nil {
 			t.Fatal(err, d.Complete())
 		}
 		if diff := cmp.Diff(want, deltas, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(llm.Citation{}, "Raw")); diff != "" {
@@ -109,7 +110,7 @@ func TestStream_CutAnywhereIsNotComplete(t *testing.T) {
 	t.Parallel()
 	in := events("\n", whole...)
 	for cut := range in {
-		if _, _, d, err := read(t, in[:cut]); d.Complete() || err != io.EOF && err != io.ErrUnexpectedEOF {
+		if _, _, d, err := read(t, in[:cut]); d.Complete() || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("cut at %d: complete, %v", cut, err)
 		}
 	}
@@ -132,7 +133,7 @@ func TestStream_OddEvents(t *testing.T) {
 		},
 	} {
 		_, deltas, d, err := read(t, c.in)
-		if err != io.EOF || d.Complete() {
+		if !errors.Is(err, io.EOF) || d.Complete() {
 			t.Errorf("%s: %v, complete %v", name, err, d.Complete())
 		}
 		if diff := cmp.Diff(c.want, deltas, cmpopts.EquateEmpty()); diff != "" {

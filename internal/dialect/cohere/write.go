@@ -72,7 +72,7 @@ type writer struct {
 func (w *writer) unsaid(p *llm.Prompt) {
 	s := &p.Sampling
 	w.lost.If(s.MinP != nil, llm.FieldMinP)
-	w.lost.If(s.RepeatPenalty != nil && *s.RepeatPenalty != 1, llm.FieldRepeatPenalty) //nolint:revive // 1 is exact
+	w.lost.If(s.RepeatPenalty != nil && *s.RepeatPenalty != 1, llm.FieldRepeatPenalty)
 	w.lost.If(len(s.LogitBias) > len("{}"), llm.FieldLogitBias)
 	w.lost.If(s.N > 1, llm.FieldN)
 	w.lost.If(s.Logprobs, llm.FieldLogprobs) // its own have no top ones and another form
@@ -240,7 +240,7 @@ func say(out []chatMessage, m chatMessage) []chatMessage {
 func (w *writer) assistant(t *llm.Turn) chatMessage {
 	m := chatMessage{Role: "assistant"}
 	var parts []chatPart
-	var thought string
+	var thought strings.Builder
 	for i := range t.Parts {
 		p := &t.Parts[i]
 		w.lost.If(p.Signature != "" || p.Redacted != "", llm.FieldSignature)
@@ -250,7 +250,7 @@ func (w *writer) assistant(t *llm.Turn) chatMessage {
 			w.lost.If(len(p.Citations) > 0, llm.FieldCitations)
 			parts = append(parts, chatPart{Type: "text", Text: p.Text})
 		case llm.Reasoning:
-			thought += p.Text
+			thought.WriteString(p.Text)
 		case llm.ToolCall:
 			arguments := p.Call.Arguments
 			if strings.TrimSpace(arguments) == "" {
@@ -262,11 +262,11 @@ func (w *writer) assistant(t *llm.Turn) chatMessage {
 		}
 	}
 	switch {
-	case thought == "":
+	case thought.Len() == 0:
 	case len(m.ToolCalls) > 0:
-		m.ToolPlan = thought
+		m.ToolPlan = thought.String()
 	default:
-		parts = append([]chatPart{{Type: "thinking", Thinking: thought}}, parts...)
+		parts = append([]chatPart{{Type: "thinking", Thinking: thought.String()}}, parts...)
 	}
 	m.Content = simplest(parts)
 	return m

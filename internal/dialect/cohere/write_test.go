@@ -11,8 +11,6 @@ import (
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func text(s string) llm.Part { return llm.Part{Kind: llm.Text, Text: s} }
 
 func user(parts ...llm.Part) llm.Turn      { return llm.Turn{Role: llm.User, Parts: parts} }
@@ -50,18 +48,18 @@ func TestWrite_Chat(t *testing.T) {
 	t.Parallel()
 	hi := []llm.Turn{user(text("hi"))}
 	const msg = `{"model":"m","messages":[{"role":"user","content":"hi"}]`
-	f := []llm.Tool{{Name: "f", Description: "d", Schema: []byte(`{"type":"object"}`), Strict: ptr(true)}}
+	f := []llm.Tool{{Name: "f", Description: "d", Schema: []byte(`{"type":"object"}`), Strict: new(true)}}
 	for name, c := range map[string]struct {
 		in         llm.Prompt
 		want, lost string
 	}{
 		"words": {
-			llm.Prompt{System: []llm.Part{text("be brief")}, Turns: hi, Sampling: llm.Sampling{MaxTokens: ptr(int64(5)), Temperature: ptr(.5), TopP: ptr(1.), TopK: ptr(int64(4)), Seed: ptr(int64(1)), Stop: []string{"x"}, FrequencyPenalty: ptr(.5), PresencePenalty: ptr(2.)}},
+			llm.Prompt{System: []llm.Part{text("be brief")}, Turns: hi, Sampling: llm.Sampling{MaxTokens: new(int64(5)), Temperature: new(.5), TopP: new(1.), TopK: new(int64(4)), Seed: new(int64(1)), Stop: []string{"x"}, FrequencyPenalty: new(.5), PresencePenalty: new(2.)}},
 			`{"model":"m","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"hi"}],"max_tokens":5,"stop_sequences":["x"],"temperature":0.5,"p":0.99,"k":4,"seed":1,"frequency_penalty":0.5,"presence_penalty":1}`, "presence_penalty",
 		},
 		"what Cohere has no word for": {
-			llm.Prompt{Turns: []llm.Turn{{Role: llm.User, Name: "n", Parts: []llm.Part{{Kind: llm.Text, Text: "hi", Cache: &llm.Cache{}}}}}, User: "u", Tier: "flex", Metadata: map[string]string{"a": "b"}, Parallel: ptr(false), Tools: []llm.Tool{{Name: "web", Raw: []byte("{}"), Dialect: "x"}},
-				Sampling: llm.Sampling{MinP: ptr(.1), RepeatPenalty: ptr(1.1), LogitBias: []byte(`{"1":2}`), N: 2, Logprobs: true, TopLogprobs: 3, FrequencyPenalty: ptr(-1.)}},
+			llm.Prompt{Turns: []llm.Turn{{Role: llm.User, Name: "n", Parts: []llm.Part{{Kind: llm.Text, Text: "hi", Cache: &llm.Cache{}}}}}, User: "u", Tier: "flex", Metadata: map[string]string{"a": "b"}, Parallel: new(false), Tools: []llm.Tool{{Name: "web", Raw: []byte("{}"), Dialect: "x"}},
+				Sampling: llm.Sampling{MinP: new(.1), RepeatPenalty: new(1.1), LogitBias: []byte(`{"1":2}`), N: 2, Logprobs: true, TopLogprobs: 3, FrequencyPenalty: new(-1.)}},
 			msg + `}`, "name,cache_control,frequency_penalty,tools,min_p,repeat_penalty,logit_bias,n,logprobs,top_logprobs,user,metadata,service_tier,parallel_tool_calls",
 		},
 		"tools": {

@@ -33,12 +33,13 @@ func (f *framing) close(dst []byte) []byte {
 
 // end writes what stands behind the last chunk, once. Events end with the connection.
 func (f *framing) end(dst []byte) []byte {
-	if !f.array || f.ended {
+	ended := f.ended
+	f.ended = true
+	switch {
+	case !f.array || ended:
 		return dst
-	}
-	if !f.begun {
+	case !f.begun:
 		dst = append(dst, '[')
 	}
-	f.begun, f.ended = true, true
 	return append(dst, ']')
 }

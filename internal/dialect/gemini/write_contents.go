@@ -2,6 +2,7 @@ package gemini
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -37,6 +38,7 @@ func (w *promptWriter) contents(turns []llm.Turn) (out list[content]) {
 }
 
 func (w *promptWriter) parts(parts []llm.Part) (out list[part]) {
+	parts = slices.Clone(parts) // for sign
 	for i := range parts {
 		p := &parts[i]
 		w.lost.If(p.Cache != nil, llm.FieldCache)
@@ -168,6 +170,7 @@ func (w *promptWriter) media(p *llm.Part) []part {
 	m := p.Media
 	w.lost.If(m.Detail != "" && m.Detail != "auto", llm.FieldDetail)
 	w.lost.If(m.Cite, llm.FieldCitations)
+	w.lost.If(m.Name != "", llm.FieldTitle)
 	var out []part
 	if m.Context != "" {
 		out = append(out, part{Text: &m.Context})

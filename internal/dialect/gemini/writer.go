@@ -58,6 +58,9 @@ func (w *Writer) Lost() llm.Losses { return w.lost }
 // Append writes the chunk of a delta. Pings have no form here that all of Google's
 // SDKs would take.
 func (w *Writer) Append(dst []byte, d *llm.Delta) []byte {
+	if w.frame.ended {
+		return dst
+	}
 	switch d.Kind {
 	case llm.DeltaBegin:
 		w.id, w.model = d.ID, d.Model
@@ -252,6 +255,9 @@ func (w *Writer) last(dst []byte) []byte {
 
 // End writes what was held back, and the end of an array, once.
 func (w *Writer) End(dst []byte) []byte {
+	if w.frame.ended {
+		return dst
+	}
 	return w.frame.end(w.last(dst))
 }
 

@@ -1,6 +1,7 @@
 package ollama
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func collect(t testing.TB, req *llm.Request, stream string) (c collected) {
 	for {
 		raw, err := reader.Next()
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				c.err = err
 			}
 			c.answer = all.Whole()

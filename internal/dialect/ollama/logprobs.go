@@ -17,8 +17,11 @@ type tokenLogprob struct {
 
 // readLogprobs gives the list of a line in OpenAI's form, nil for none.
 func readLogprobs(list rawjson.Value) []byte {
+	if isEmpty(list) {
+		return nil
+	}
 	var items []tokenLogprob
-	if isEmpty(list) || json.Unmarshal(list.Raw(), &items) != nil {
+	if json.Unmarshal(list.Raw(), &items) != nil {
 		return nil
 	}
 	for i := range items {

@@ -147,7 +147,7 @@ func saysSomething(v rawjson.Value) bool {
 
 func readTool(t *tool) llm.Tool {
 	if t.Type != "function" && t.Type != "" {
-		raw, _ := json.Marshal(t) //nolint:errchkjson // it was read from JSON
+		raw, _ := json.Marshal(t) // cannot fail: it was read from JSON
 		return llm.Tool{Name: t.Type, Raw: raw, Dialect: Name}
 	}
 	out := llm.Tool{Name: t.Function.Name, Description: t.Function.Description}

@@ -2,6 +2,7 @@ package ollama
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead/internal/llm"
@@ -39,10 +40,8 @@ func readMessages(p *llm.Prompt, messages []message) error {
 }
 
 func appendOnce(list []string, s string) []string {
-	for _, have := range list {
-		if have == s {
-			return list
-		}
+	if slices.Contains(list, s) {
+		return list
 	}
 	return append(list, s)
 }

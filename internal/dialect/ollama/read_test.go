@@ -9,8 +9,6 @@ import (
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func TestRead_AllOfAChat(t *testing.T) {
 	t.Parallel()
 	got, err := Read(newRequest(t, llm.Chat, `{"model":"m","messages":[
@@ -45,8 +43,8 @@ func TestRead_AllOfAChat(t *testing.T) {
 		Tools:    []llm.Tool{{Name: "f", Description: "d", Schema: []byte(`{"type":"object"}`)}, {Name: "web", Raw: []byte(`{"type":"web","function":{"name":"w","parameters":null}}`), Dialect: Name}},
 		Format:   llm.Format{Kind: llm.FormatSchema, Schema: []byte(`{"type":"object"}`)},
 		Thinking: llm.Thinking{Mode: llm.ThinkingOn, Effort: "high"},
-		Sampling: llm.Sampling{MaxTokens: ptr(int64(9)), Temperature: ptr(0.5), TopP: ptr(1.0), TopK: ptr(int64(40)), MinP: ptr(0.1), Seed: ptr(int64(42)),
-			Stop: []string{"x"}, PresencePenalty: ptr(1.0), FrequencyPenalty: ptr(2.0), RepeatPenalty: ptr(1.1), Logprobs: true, TopLogprobs: 2},
+		Sampling: llm.Sampling{MaxTokens: new(int64(9)), Temperature: new(0.5), TopP: new(1.0), TopK: new(int64(40)), MinP: new(0.1), Seed: new(int64(42)),
+			Stop: []string{"x"}, PresencePenalty: new(1.0), FrequencyPenalty: new(2.0), RepeatPenalty: new(1.1), Logprobs: true, TopLogprobs: 2},
 		Unread: []string{"options.num_ctx", "shift"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -118,13 +116,13 @@ func TestWrite_SaysWhatItCan(t *testing.T) {
 	}{
 		"words": {&llm.Prompt{System: []llm.Part{{Kind: llm.Text, Text: "a"}, {Kind: llm.Text, Text: "b"}}, Turns: user}, llm.Options{},
 			`{"model":"t","messages":[{"role":"system","content":"a\nb"},{"role":"user","content":"hi"}],"stream":false}`, ""},
-		"options": {&llm.Prompt{Turns: user, Sampling: llm.Sampling{MaxTokens: ptr(int64(5)), Temperature: ptr(0.0), Seed: ptr(int64(7)), Stop: []string{"x"}, N: 2, LogitBias: []byte(`{}`), Logprobs: true, TopLogprobs: 3}}, llm.Options{},
+		"options": {&llm.Prompt{Turns: user, Sampling: llm.Sampling{MaxTokens: new(int64(5)), Temperature: new(0.0), Seed: new(int64(7)), Stop: []string{"x"}, N: 2, LogitBias: []byte(`{}`), Logprobs: true, TopLogprobs: 3}}, llm.Options{},
 			head + `"options":{"num_predict":5,"temperature":0,"seed":7,"stop":["x"]},"stream":false,"logprobs":true,"top_logprobs":3}`, "logit_bias n"},
 		"tools":             {&llm.Prompt{Turns: user, Tools: tools}, llm.Options{}, head + `"tools":[` + f + `,` + g + `],"stream":false}`, ""},
 		"no tool":           {&llm.Prompt{Turns: user, Tools: tools, Choice: llm.ToolChoice{Mode: llm.ChoiceNone}}, llm.Options{}, head + `"stream":false}`, ""},
 		"one tool":          {&llm.Prompt{Turns: user, Tools: tools, Choice: llm.ToolChoice{Mode: llm.ChoiceOne, Name: "f"}}, llm.Options{}, head + `"tools":[` + f + `],"stream":false}`, "tool_choice"},
 		"some tools":        {&llm.Prompt{Turns: user, Tools: tools, Choice: llm.ToolChoice{Mode: llm.ChoiceAuto, Allowed: []string{"g"}}}, llm.Options{}, head + `"tools":[` + g + `],"stream":false}`, ""},
-		"a provider's tool": {&llm.Prompt{Turns: user, Parallel: ptr(false), Tools: []llm.Tool{{Name: "web", Raw: []byte(`{}`)}}}, llm.Options{}, head + `"stream":false}`, "parallel_tool_calls tools"},
+		"a provider's tool": {&llm.Prompt{Turns: user, Parallel: new(false), Tools: []llm.Tool{{Name: "web", Raw: []byte(`{}`)}}}, llm.Options{}, head + `"stream":false}`, "parallel_tool_calls tools"},
 		"JSON":              {&llm.Prompt{Turns: user, Format: llm.Format{Kind: llm.FormatJSON}}, llm.Options{}, head + `"format":"json","stream":false}`, ""},
 		"a schema":          {&llm.Prompt{Turns: user, Format: llm.Format{Kind: llm.FormatSchema, Name: "n", Schema: []byte(`{"type":"object"}`)}}, llm.Options{}, head + `"format":{"type":"object"},"stream":false}`, ""},
 		"thought":           {&llm.Prompt{Turns: user, Thinking: llm.Thinking{Mode: llm.ThinkingOn}}, llm.Options{}, head + `"stream":false,"think":true}`, ""},
@@ -146,7 +144,7 @@ func TestWrite_SaysWhatItCan(t *testing.T) {
 			`{"model":"t","messages":[{"role":"assistant","content":"ab","thinking":"hm","tool_calls":[{"id":"1","function":{"index":0,"name":"f","arguments":{"x":1}}},{"id":"2","function":{"index":1,"name":"g","arguments":{}}},` +
 				`{"id":"3","function":{"index":2,"name":"h","arguments":{"arguments":"{\"x\":"}}},{"id":"4","function":{"index":3,"name":"i","arguments":{"arguments":"{\"x\":1,\"x\":2}"}}}]},` +
 				`{"role":"tool","content":"r","tool_name":"f","tool_call_id":"1"},{"role":"user","content":"so?","images":["AA"]}],"stream":false}`, "signature is_error"},
-		"a completion": {&llm.Prompt{Surface: llm.Completions, Texts: []string{"a"}, Suffix: "c", Sampling: llm.Sampling{MaxTokens: ptr(int64(3))}}, llm.Options{},
+		"a completion": {&llm.Prompt{Surface: llm.Completions, Texts: []string{"a"}, Suffix: "c", Sampling: llm.Sampling{MaxTokens: new(int64(3))}}, llm.Options{},
 			`{"model":"t","prompt":"a","suffix":"c","options":{"num_predict":3},"stream":false}`, ""},
 		"embeddings": {&llm.Prompt{Surface: llm.Embeddings, Texts: []string{"a", "b"}, Dimensions: 64}, llm.Options{},
 			`{"model":"t","input":["a","b"],"dimensions":64,"truncate":false}`, ""},

@@ -197,3 +197,19 @@ func FuzzStream(f *testing.F) {
 		}
 	})
 }
+
+func TestStream_DoesNotAllocatePerLine(t *testing.T) {
+	line := sse.Event{Data: []byte(`{"model":"m","created_at":"2026-08-01T10:00:00.1Z","message":{"role":"assistant","content":" th\u00e9"},"done":false}`)}
+	for name, opt := range map[string]llm.Options{"passed through": {}, "translated": {Translate: true}} {
+		d := NewStream(chat(t), opt)
+		read := func() {
+			if _, err := d.Next(line); err != nil {
+				t.Fatal(err)
+			}
+		}
+		read()
+		if n := testing.AllocsPerRun(1000, read); n != 0 {
+			t.Errorf("%s: %v allocations a line", name, n)
+		}
+	}
+}

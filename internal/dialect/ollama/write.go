@@ -55,7 +55,7 @@ func (w *promptWriter) options(s *llm.Sampling) *options {
 		NumPredict: s.MaxTokens, Temperature: s.Temperature, TopP: s.TopP, TopK: s.TopK, MinP: s.MinP, Seed: s.Seed, Stop: s.Stop,
 		PresencePenalty: s.PresencePenalty, FrequencyPenalty: s.FrequencyPenalty, RepeatPenalty: s.RepeatPenalty,
 	}
-	raw, _ := json.Marshal(&out) //nolint:errchkjson // numbers and strings
+	raw, _ := json.Marshal(&out) // cannot fail: numbers and strings
 	if string(raw) == "{}" {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (w *promptWriter) think(t *llm.Thinking, model string) rawJSON {
 	if effort == "" {
 		effort = llm.EffortOf(t.Budget)
 	}
-	w.lost.If(t.Summary != "", llm.FieldThinking)
+	w.lost.If(t.Summary != "" || t.Show != nil && !*t.Show, llm.FieldThinking) // thought is always shown
 	switch {
 	case t.Mode == llm.ThinkingUnset:
 		return nil

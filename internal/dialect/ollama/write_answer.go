@@ -32,7 +32,7 @@ func WriteAnswer(req *llm.Request, a *llm.Answer) (body []byte, lost llm.Losses)
 			body = rawjson.AppendString(append(body, `,"thinking":`...), m.Thinking)
 		}
 	} else {
-		raw, _ := json.Marshal(&m) //nolint:errchkjson // made of strings and of objects that were checked
+		raw, _ := json.Marshal(&m) // cannot fail: made of strings and of objects that were checked
 		body = append(append(body, `,"message":`...), raw...)
 	}
 	if list := writeLogprobs(c.Logprobs); list != nil {
@@ -121,11 +121,14 @@ func appendDone(dst []byte, s llm.Stop, t money.Tokens, counted bool) []byte {
 }
 
 // doneReason is the word for why an answer ended; the dialect knows two, and two for
-// a model that was loaded or unloaded instead.
+// a model that was loaded or unloaded instead. What was withheld is told in OpenAI's
+// word, since "stop" would call it whole.
 func doneReason(s llm.Stop) string {
 	switch {
 	case s.Reason == llm.StopLength:
 		return "length"
+	case s.Reason == llm.StopFilter:
+		return "content_filter"
 	case s.Reason == llm.StopOther && (s.Word == "load" || s.Word == "unload"):
 		return s.Word
 	}

@@ -64,9 +64,7 @@ func (w *Writer) Append(dst []byte, d *llm.Delta) []byte {
 	case llm.DeltaPiece:
 		return w.piece(dst, d)
 	case llm.DeltaClose:
-		if c := w.held(d.Block); c != nil && isWhole(c.arguments) {
-			return w.call(dst, c)
-		}
+		return w.close(dst, d.Block)
 	case llm.DeltaSign:
 		w.lost.Add(llm.FieldSignature)
 	case llm.DeltaCite:
@@ -143,6 +141,19 @@ func (w *Writer) piece(dst []byte, d *llm.Delta) []byte {
 			return dst
 		}
 		c.arguments = append(c.arguments, d.Text...)
+	}
+	return dst
+}
+
+// close forgets a block, but for a call that is not whole: pieces of parallel calls may
+// come late.
+func (w *Writer) close(dst []byte, block int) []byte {
+	if w.blocks[block] != llm.ToolCall {
+		delete(w.blocks, block)
+		return dst
+	}
+	if c := w.held(block); c != nil && isWhole(c.arguments) {
+		return w.call(dst, c)
 	}
 	return dst
 }

@@ -1,6 +1,7 @@
 package tgi
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -13,13 +14,12 @@ import (
 	"github.com/fairlead/fairlead/internal/testkit"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // spec runs a check against the publisher's description, in a subtest, so that only the
 // check is skipped without the data.
 func spec(t *testing.T, check func(*testkit.Spec) error) {
 	t.Helper()
 	t.Run("as published", func(t *testing.T) {
+		t.Parallel()
 		if err := check(testkit.PublishedSpec(t, "tgi.openapi.json")); err != nil {
 			t.Error(err)
 		}
@@ -49,12 +49,12 @@ func TestWrite_SaysWhatAServerTakes(t *testing.T) {
 		want, lost string
 	}{
 		"nothing but a text": {llm.Prompt{}, ``, ""},
-		"all of it": {llm.Prompt{Sampling: llm.Sampling{MaxTokens: ptr(int64(9)), Temperature: ptr(0.5), TopP: ptr(0.9), TopK: ptr(int64(40)), Seed: ptr(int64(7)), Stop: []string{"x"}, FrequencyPenalty: ptr(0.1), RepeatPenalty: ptr(1.1)}},
+		"all of it": {llm.Prompt{Sampling: llm.Sampling{MaxTokens: new(int64(9)), Temperature: new(0.5), TopP: new(0.9), TopK: new(int64(40)), Seed: new(int64(7)), Stop: []string{"x"}, FrequencyPenalty: new(0.1), RepeatPenalty: new(1.1)}},
 			`,"do_sample":true,"max_new_tokens":9,"temperature":0.5,"top_p":0.9,"top_k":40,"seed":7,"stop":["x"],"frequency_penalty":0.1,"repetition_penalty":1.1`, ""},
-		"greedy":                 {llm.Prompt{Sampling: llm.Sampling{Temperature: ptr(0.0), TopP: ptr(0.5), TopK: ptr(int64(3))}}, `,"do_sample":false`, ""},
-		"a temperature of one":   {llm.Prompt{Sampling: llm.Sampling{Temperature: ptr(1.0)}}, `,"do_sample":true,"temperature":1`, ""},
-		"what means nothing":     {llm.Prompt{Sampling: llm.Sampling{TopP: ptr(1.0), TopK: ptr(int64(-1)), PresencePenalty: ptr(0.0), N: 1}}, ``, ""},
-		"what cannot be said":    {llm.Prompt{User: "u", Metadata: map[string]string{"a": "b"}, Sampling: llm.Sampling{TopP: ptr(0.0), MinP: ptr(0.1), Seed: ptr(int64(-1)), PresencePenalty: ptr(1.0), LogitBias: []byte("{}"), N: 2, Logprobs: true}}, ``, "top_p seed min_p presence_penalty logit_bias n logprobs user metadata"},
+		"greedy":                 {llm.Prompt{Sampling: llm.Sampling{Temperature: new(0.0), TopP: new(0.5), TopK: new(int64(3))}}, `,"do_sample":false`, ""},
+		"a temperature of one":   {llm.Prompt{Sampling: llm.Sampling{Temperature: new(1.0)}}, `,"do_sample":true,"temperature":1`, ""},
+		"what means nothing":     {llm.Prompt{Sampling: llm.Sampling{TopP: new(1.0), TopK: new(int64(-1)), PresencePenalty: new(0.0), N: 1}}, ``, ""},
+		"what cannot be said":    {llm.Prompt{User: "u", Metadata: map[string]string{"a": "b"}, Sampling: llm.Sampling{TopP: new(0.0), MinP: new(0.1), Seed: new(int64(-1)), PresencePenalty: new(1.0), LogitBias: []byte("{}"), N: 2, Logprobs: true}}, ``, "top_p seed min_p presence_penalty logit_bias n logprobs user metadata"},
 		"a schema":               {llm.Prompt{Format: llm.Format{Kind: llm.FormatSchema, Schema: []byte(`{"type":"object","properties":{"a":{}}}`)}}, `,"grammar":{"type":"json","value":{"type":"object","properties":{"a":{}}}}`, ""},
 		"JSON of whatever shape": {llm.Prompt{Format: llm.Format{Kind: llm.FormatJSON}}, ``, "response_format"},
 	} {
@@ -110,7 +110,7 @@ func collect(stream string) (marks []llm.Mark, c llm.Collect, d *StreamDecoder, 
 	for {
 		raw, readErr := reader.Next()
 		if readErr != nil {
-			if readErr != io.EOF {
+			if !errors.Is(readErr, io.EOF) {
 				err = readErr
 			}
 			return marks, c, d, err

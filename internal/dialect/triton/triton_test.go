@@ -14,8 +14,6 @@ import (
 	"github.com/fairlead/fairlead/internal/sse"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func asked() *llm.Request {
 	return &llm.Request{Surface: llm.Completions, Stream: true, Body: []byte(`{"text_input":"a","max_tokens":4}`)}
 }
@@ -46,11 +44,11 @@ func TestWrite_SaysWhatAModelTakes(t *testing.T) {
 	}{
 		"nothing but a text":  {llm.Prompt{}, llm.Options{}, "1024", ``, ""},
 		"the target's bound":  {llm.Prompt{}, llm.Options{MaxTokens: 50}, "50", ``, ""},
-		"greedy":              {llm.Prompt{Sampling: llm.Sampling{Temperature: ptr(0.0), TopP: ptr(0.5)}}, llm.Options{}, "1024", `,"top_k":1`, ""},
-		"all of it":           {llm.Prompt{Sampling: llm.Sampling{MaxTokens: ptr(int64(9)), Temperature: ptr(0.5), TopP: ptr(0.9), TopK: ptr(int64(40)), Seed: ptr(int64(7)), Stop: []string{"x", "y"}, PresencePenalty: ptr(0.2), FrequencyPenalty: ptr(0.1), RepeatPenalty: ptr(1.1)}}, llm.Options{}, "9", `,"temperature":0.5,"top_p":0.9,"top_k":40,"stop_words":["x","y"],"seed":7,"random_seed":7,"presence_penalty":0.2,"frequency_penalty":0.1,"repetition_penalty":1.1`, ""},
+		"greedy":              {llm.Prompt{Sampling: llm.Sampling{Temperature: new(0.0), TopP: new(0.5)}}, llm.Options{}, "1024", `,"top_k":1`, ""},
+		"all of it":           {llm.Prompt{Sampling: llm.Sampling{MaxTokens: new(int64(9)), Temperature: new(0.5), TopP: new(0.9), TopK: new(int64(40)), Seed: new(int64(7)), Stop: []string{"x", "y"}, PresencePenalty: new(0.2), FrequencyPenalty: new(0.1), RepeatPenalty: new(1.1)}}, llm.Options{}, "9", `,"temperature":0.5,"top_p":0.9,"top_k":40,"stop_words":["x","y"],"seed":7,"random_seed":7,"presence_penalty":0.2,"frequency_penalty":0.1,"repetition_penalty":1.1`, ""},
 		"JSON":                {llm.Prompt{Format: llm.Format{Kind: llm.FormatJSON}}, llm.Options{}, "1024", `,"guided_decoding_guide_type":"json"`, ""},
 		"a schema":            {llm.Prompt{Format: llm.Format{Kind: llm.FormatSchema, Schema: []byte(`{"type":"object"}`)}}, llm.Options{}, "1024", `,"guided_decoding_guide_type":"json_schema","guided_decoding_guide":"{\"type\":\"object\"}"`, ""},
-		"what cannot be said": {llm.Prompt{User: "u", Metadata: map[string]string{"a": "b"}, Sampling: llm.Sampling{MinP: ptr(0.1), Seed: ptr(int64(-1)), LogitBias: []byte("{}"), N: 2, Logprobs: true}}, llm.Options{}, "1024", ``, "seed min_p logit_bias n logprobs user metadata"},
+		"what cannot be said": {llm.Prompt{User: "u", Metadata: map[string]string{"a": "b"}, Sampling: llm.Sampling{MinP: new(0.1), Seed: new(int64(-1)), LogitBias: []byte("{}"), N: 2, Logprobs: true}}, llm.Options{}, "1024", ``, "seed min_p logit_bias n logprobs user metadata"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +90,7 @@ func collect(source io.Reader) (marks []llm.Mark, c llm.Collect, d *StreamDecode
 	reader := sse.NewReader(source, 0)
 	for {
 		raw, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			ev := d.Ended()
 			for _, delta := range ev.Deltas {
 				c.Add(delta)

@@ -22,10 +22,10 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 		CountInput: true, CountOutput: true,
 	}
 	draw(&out, s, &lost)
-	switch {
-	case p.Format.Kind == llm.FormatJSON:
+	switch p.Format.Kind {
+	case llm.FormatJSON:
 		out.GuideType = "json"
-	case p.Format.Kind == llm.FormatSchema:
+	case llm.FormatSchema:
 		out.GuideType, out.Guide = "json_schema", string(p.Format.Schema)
 	}
 	lost.If(s.MinP != nil, llm.FieldMinP)
