@@ -28,7 +28,7 @@ func newClaudeSuite(s *stack) *claudeSuite {
 }
 
 func tell(model, text string) anthropic.MessageNewParams {
-	return anthropic.MessageNewParams{Model: anthropic.Model(model), MaxTokens: 100, Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(text))}}
+	return anthropic.MessageNewParams{Model: model, MaxTokens: 100, Messages: []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock(text))}}
 }
 
 // both asks plainly and streamed, with the SDK's accumulator, and gives both answers to a check.
@@ -80,12 +80,12 @@ func (c *claudeSuite) messages(t *testing.T) {
 }
 
 func claudeTools() []anthropic.ToolUnionParam {
-	make := func(name string, properties map[string]any, required ...string) anthropic.ToolUnionParam {
+	declare := func(name string, properties map[string]any, required ...string) anthropic.ToolUnionParam {
 		return anthropic.ToolUnionParamOfTool(anthropic.ToolInputSchemaParam{Properties: properties, Required: required}, name)
 	}
 	return []anthropic.ToolUnionParam{
-		make("weather", map[string]any{"city": map[string]any{"type": "string"}, "days": map[string]any{"type": "integer"}}, "city", "days"),
-		make("clock", map[string]any{"zone": map[string]any{"type": "string"}}, "zone"),
+		declare("weather", map[string]any{"city": map[string]any{"type": "string"}, "days": map[string]any{"type": "integer"}}, "city", "days"),
+		declare("clock", map[string]any{"zone": map[string]any{"type": "string"}}, "zone"),
 	}
 }
 

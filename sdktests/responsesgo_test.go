@@ -91,14 +91,15 @@ func (r responsesSuite) tools(t *testing.T) {
 			turns := responses.ResponseInputParam{responses.ResponseInputItemParamOfMessage("hi", responses.EasyInputMessageRoleUser)}
 			calls, results := map[string]string{}, responses.ResponseInputParam(nil)
 			for _, item := range answer.Output {
-				if item.Type == "function_call" {
+				switch item.Type {
+				case "function_call":
 					call := item.AsFunctionCall()
 					calls[call.Name] = call.Arguments
 					turns = append(turns, responses.ResponseInputItemParamOfFunctionCall(call.Arguments, call.CallID, call.Name))
 					result := responses.ResponseInputItemParamOfFunctionCallOutput("17 °C")
 					result.OfFunctionCallOutput.CallID = param.NewOpt(call.CallID)
 					results = append(results, result)
-				} else if item.Type == "reasoning" {
+				case "reasoning":
 					own := item.AsReasoning().ToParam()
 					turns = append(turns, responses.ResponseInputItemUnionParam{OfReasoning: &own})
 				}

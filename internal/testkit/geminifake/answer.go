@@ -96,8 +96,8 @@ func (a *answer) speak(r *request, body []byte) {
 		a.pieces = openaifake.Chop(string(openaifake.Instance(schema)), 6)
 		return
 	}
-	finish := ""
-	a.pieces, finish = openaifake.Speak(a.knobs, body, usual, r.Config.Stops, r.Config.Most)
+	said, finish := openaifake.Speak(a.knobs, body, usual, r.Config.Stops, r.Config.Most)
+	a.pieces = said
 	if finish == "length" {
 		a.finish = "MAX_TOKENS"
 	}

@@ -167,9 +167,9 @@ func (c content) text() string {
 // result is the newest turn's last result of a function.
 func (r *request) result() (json.RawMessage, bool) {
 	last := r.Contents[len(r.Contents)-1]
-	for i := len(last.Parts) - 1; i >= 0; i-- {
-		if response := last.Parts[i].Response; response != nil {
-			return response.Value, true
+	for _, p := range slices.Backward(last.Parts) {
+		if p.Response != nil {
+			return p.Response.Value, true
 		}
 	}
 	return nil, false
