@@ -15,8 +15,12 @@ import (
 	"github.com/fairlead/fairlead/internal/testkit/openaifake"
 )
 
-// Signature is what this server signs with; clients of this dialect see it as bytes.
-const Signature = "c2lnbmVkIGJ5IHRoZSBmYWtlIQ=="
+// Signature is what this server signs with; clients of this dialect see it as bytes. Unvalidated is taken in its place,
+// for calls that another model made.
+const (
+	Signature   = "c2lnbmVkIGJ5IHRoZSBmYWtlIQ=="
+	Unvalidated = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
+)
 
 // words are the google.rpc.Code of each status.
 var words = map[int]string{
@@ -137,7 +141,7 @@ func (r *request) check() string {
 			if p.Call == nil {
 				continue
 			}
-			if p.Signature != Signature {
+			if p.Signature != Signature && p.Signature != Unvalidated {
 				return fmt.Sprintf("Function call `%s` in the %d. content block is missing a `thought_signature`.", p.Call.Name, i)
 			}
 			break // only the first call of a turn is signed

@@ -279,3 +279,24 @@ def test_claude_by_googles_sdk(streamed):
     assert "17 °C" in generate("claude", contents=turns, **options).text
     assert sent("/v1/messages")[0]["messages"][1]["content"][0]["signature"] == SIGNATURE
     assert gemini.models.count_tokens(model="claude", contents="hi").total_tokens > 0
+
+
+# One conversation, each turn at another's
+
+
+@pytest.mark.parametrize("first", ["chat", "claude", "gemini"])
+@pytest.mark.parametrize("then", ["chat", "claude", "gemini"])
+def test_a_conversation_moves_on(first, then):
+    """A plan may fall back between a call of a tool and its result."""
+    thinking = {"thinking": THINKING, "max_tokens": 2000} if first == "claude" else {}
+    answer = create(first, tools=TOOLS, **thinking)
+    results = [{"type": "tool_result", "tool_use_id": block.id, "content": "17 °C"} for block in answer.content if block.type == "tool_use"]
+    turns = [*ask(), {"role": "assistant", "content": answer.content}, {"role": "user", "content": results}]
+    raw = claude.messages.with_raw_response.create(model=then, max_tokens=100, messages=turns, tools=TOOLS)
+    assert "17 °C" in raw.parse().content[0].text
+    signed = any(block.type == "thinking" for block in answer.content)
+    assert ("signature" in (raw.headers.get("x-fairlead-loss") or "")) == (signed and first != then)
+
+    answer = complete(first, tools=OPENAI_TOOLS).choices[0].message.model_dump(exclude_none=True)
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "17 °C"} for call in answer["tool_calls"]]
+    assert "17 °C" in complete(then, [*ask(), answer, *results], tools=OPENAI_TOOLS).choices[0].message.content
