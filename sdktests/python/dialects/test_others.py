@@ -86,6 +86,13 @@ def test_ollama_broken_stream(model):
     assert not done and text and SENTENCE.startswith(text)
 
 
+def test_ollama_what_is_not_here():
+    for ask_for in (client.ps, lambda: client.show(MODEL)):
+        with pytest.raises(ollama.ResponseError) as caught:
+            ask_for()
+        assert caught.value.status_code == 404 and caught.value.error.startswith("there is no ")
+
+
 def test_ollama_wrong_key():
     with pytest.raises(ollama.ResponseError) as caught:
         ollama.Client(host=URL, headers={"Authorization": "Bearer wrong"}).chat(model=MODEL, messages=ask())
