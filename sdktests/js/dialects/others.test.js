@@ -36,18 +36,20 @@ for (const surface of surfaces) {
     assert.deepEqual([await answer.finishReason, (await answer.usage).outputTokens], ['stop', 14]);
   });
 
-  for (const streamed of [false, true]) {
-    test(`${surface}: tools in two steps, stream ${streamed}`, async () => {
-      const asked = [];
-      const clock = ai.tool({
-        description: 'Tells the time.', inputSchema: z.object({ zone: z.string() }),
-        execute: async (input) => { asked.push(input); return 'noon'; },
+  for (const target of [model, 'claude', 'gemini']) {
+    for (const streamed of [false, true]) {
+      test(`${surface}: tools in two steps of ${target}, stream ${streamed}`, async () => {
+        const asked = [];
+        const clock = ai.tool({
+          description: 'Tells the time.', inputSchema: z.object({ zone: z.string() }),
+          execute: async (input) => { asked.push(input); return 'noon'; },
+        });
+        const all = { ...options(surface, target), tools: { clock }, stopWhen: ai.stepCountIs(3) };
+        const text = streamed ? await ai.streamText(all).text : (await ai.generateText(all)).text;
+        assert.deepEqual(asked, [{ zone: 'Paris' }]);
+        assert.match(text, /^The tool said: .*noon/);
       });
-      const all = { ...options(surface), tools: { clock }, stopWhen: ai.isStepCount ? ai.isStepCount(3) : ai.stepCountIs(3) };
-      const text = streamed ? await ai.streamText(all).text : (await ai.generateText(all)).text;
-      assert.deepEqual(asked, [{ zone: 'Paris' }]);
-      assert.match(text, /^The tool said: .*noon/);
-    });
+    }
   }
 
   test(`${surface}: structured answer`, async () => {
@@ -78,6 +80,20 @@ for (const surface of surfaces) {
       assert.ok(sentence.startsWith(text));
       assert.ok(!parts.some((p) => p.type === 'finish' && p.finishReason === 'stop'), name);
     }
+  });
+}
+
+for (const streamed of [false, true]) {
+  // The fake refuses a second step that does not begin with the thought it signed.
+  test(`anthropic: thinking over two steps of claude, stream ${streamed}`, async () => {
+    const clock = ai.tool({ inputSchema: z.object({ zone: z.string() }), execute: async () => 'noon' });
+    const all = {
+      ...options('anthropic', 'claude'), tools: { clock }, stopWhen: ai.stepCountIs(3),
+      providerOptions: { anthropic: { thinking: { type: 'enabled', budgetTokens: 1024 } } },
+    };
+    const answer = streamed ? ai.streamText(all) : await ai.generateText(all);
+    assert.match(await answer.text, /^The tool said: .*noon/);
+    assert.equal((await answer.steps).length, 2);
   });
 }
 
