@@ -52,6 +52,15 @@ for (const surface of surfaces) {
     }
   }
 
+  test(`${surface}: a second turn`, async () => {
+    const first = await ai.generateText(options(surface));
+    const { prompt, ...rest } = options(surface);
+    const messages = [{ role: 'user', content: prompt }, ...first.response.messages, { role: 'user', content: 'more' }];
+    // Without this the provider refers to what OpenAI has stored, and sends no text.
+    const providerOptions = { openai: { store: false } };
+    assert.equal((await ai.generateText({ ...rest, messages, providerOptions })).text, sentence);
+  });
+
   test(`${surface}: structured answer`, async () => {
     const schema = z.object({ kind: z.string(), legs: z.number().int() });
     const answer = await ai.generateText({ ...options(surface), output: ai.Output.object({ schema }) });
