@@ -73,6 +73,7 @@ func TestSurfaces_EachFailsInItsOwnWords(t *testing.T) {
 		{"/v1/messages/batches/x", ``, true, nil, 404, []string{`"type":"error"`, `"not_found_error"`}},
 		{"/v1beta/models/one:generateContent", `{}`, false, nil, 401, []string{`{"error":{"code":401,`, `"UNAUTHENTICATED"`}},
 		{"/v1beta/models/none:generateContent", `{"contents":[{"parts":[{"text":"hi"}]}]}`, true, nil, 404, []string{`"code":404`, `"NOT_FOUND"`}},
+		{"/api/show", `{}`, true, nil, 404, []string{`{"error":"there is no POST /api/show`}},
 		{"/v1beta/models/one:fly", `{}`, true, nil, 404, []string{`"code":404`, "generateContent"}},
 		{"/api/chat", `{"model":"none","messages":[]}`, true, nil, 404, []string{`{"error":"`}},
 		{"/v1/responses", `{"model":"one"}`, true, nil, 400, []string{`{"error":{"message":`, `"invalid_request_error"`}},

@@ -84,6 +84,12 @@ func codecOf(name string) *dialect.Codec {
 	return c
 }
 
+// ollamaPaths are where Ollama's clients alone go, beside its surfaces: what is not there
+// is said in Ollama's words. Our own paths under /api are none of them.
+var ollamaPaths = [...]string{
+	"/api/tags", "/api/show", "/api/ps", "/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs", "/api/embeddings",
+}
+
 // speaks is the dialect in which a request must be answered, errors included: that
 // of its path, and on paths that several share what its headers say.
 func speaks(r *http.Request) *dialect.Codec {
@@ -100,7 +106,7 @@ func speaks(r *http.Request) *dialect.Codec {
 		return codecOf("anthropic")
 	case r.Header.Get("X-Goog-Api-Key") != "", r.URL.RawQuery != "" && r.URL.Query().Has("key"):
 		return codecOf("gemini")
-	case strings.HasPrefix(path, "/api/tags"):
+	case slices.ContainsFunc(ollamaPaths[:], func(p string) bool { return strings.HasPrefix(path, p) }):
 		return codecOf("ollama")
 	}
 	return codecOf("openai-chat")

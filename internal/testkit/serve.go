@@ -126,7 +126,12 @@ func (s *swap) apply(answer openaifake.Answer) openaifake.Answer {
 			kind = [2]string{"server_error", ""}
 		}
 		if s.status >= 400 {
-			answer = openaifake.Failure(s.status, kind[0], "", kind[1], fmt.Sprintf("The fake upstream says %d.", s.status))
+			message := fmt.Sprintf("The fake upstream says %d.", s.status)
+			if fail := answer.Fail; fail != nil {
+				answer = openaifake.Answer{Body: fail(s.status, message), Fail: fail}
+			} else {
+				answer = openaifake.Failure(s.status, kind[0], "", kind[1], message)
+			}
 		}
 		answer.Status = s.status
 	}
@@ -139,18 +144,23 @@ func (s *swap) apply(answer openaifake.Answer) openaifake.Answer {
 	case s.duplicate && answer.Body != nil:
 		answer.Body = twice(answer.Body)
 	case answer.Events != nil:
-		answer.Events = s.disturb(answer.Events)
+		answer.Events = s.disturb(answer.Events, answer.Fail)
 	}
 	return answer
 }
 
 // disturb puts the wrong events in.
-func (s *swap) disturb(events iter.Seq[[]byte]) iter.Seq[[]byte] {
+func (s *swap) disturb(events iter.Seq[[]byte], fail func(int, string) []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		k := 0
 		for data := range events {
 			if k == s.errorAt {
-				yield(openaifake.Failure(500, "server_error", "", "", "The fake upstream failed in the middle.").Body)
+				const message = "The fake upstream failed in the middle."
+				if fail != nil {
+					yield(fail(500, message))
+				} else {
+					yield(openaifake.Failure(500, "server_error", "", "", message).Body)
+				}
 				return
 			}
 			if k == s.garbageAt && !yield([]byte(`{"choices": [ oh no`)) {
@@ -220,7 +230,7 @@ func (p *pipe) stream(answer openaifake.Answer) error {
 		if err := p.between(k); err != nil {
 			return err
 		}
-		raw := p.s.frame.event(k, data, p.s.swap)
+		raw := p.s.frame.event(k, data, p.s.swap, answer.Named)
 		if p.s.wire.gzip {
 			_, _ = zip.Write(raw) // into memory: cannot fail
 			_ = zip.Flush()

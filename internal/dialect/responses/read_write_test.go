@@ -114,6 +114,14 @@ func TestRead_RefusesAConversationThatIsElsewhere(t *testing.T) {
 	}
 }
 
+func TestRead_ForgetsReferencesToThoughtThatNobodyStored(t *testing.T) {
+	t.Parallel()
+	p, err := Read(decode(t, `{"model":"m","input":[{"role":"user","content":"w?"},{"type":"item_reference","id":"rs_fl_1"},{"type":"item_reference","id":"rs_fl_2"},{"type":"function_call","call_id":"a","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"a","output":"1"}]}`))
+	if err != nil || len(p.Turns) != 3 || strings.Join(p.Unread, ",") != "item_reference" {
+		t.Errorf("%+v %v", p, err)
+	}
+}
+
 func TestRead_RefusesWhatHasTheWrongShape(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ body, param string }{
