@@ -46,10 +46,8 @@ func (a *attempt) through(res *http.Response) error {
 		}
 		switch {
 		case err == nil:
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			return &llm.Error{Kind: llm.Cut, Message: "the upstream's answer broke off", Err: err}
 		case !errors.Is(err, io.EOF):
-			return err
+			return &llm.Error{Kind: llm.Cut, Message: "the upstream's answer broke off, or cannot be read", Err: err}
 		case a.passed:
 			return nil
 		case strings.HasPrefix(ev.MediaType, "text/"): // nothing was said

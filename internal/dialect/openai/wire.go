@@ -76,7 +76,7 @@ var fieldKinds = map[llm.Surface]map[string]kinds{
 	llm.Moderations: {"model": isString, "input": isInput},
 	llm.Speech: {
 		"model": isString, "input": isString, "voice": isChoice, "instructions": isString, "response_format": isString,
-		"speed": isNumber, "stream_format": isString,
+		"speed": isNumber, "stream_format": isString, "stream": isBool,
 	},
 	llm.Images:     {"model": isString, "prompt": isString, "n": isNumber, "stream": isBool, "partial_images": isNumber, "user": isString},
 	llm.ImageEdits: {"model": isString, "prompt": isString, "n": isNumber, "stream": isBool, "partial_images": isNumber, "user": isString},
