@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -110,7 +111,7 @@ func showTarget(w io.Writer, offers []server.Offer, name string, asJSON bool) er
 		{"price", "USD per million tokens: " + orUnknown(d.PriceIn) + " in, " + orUnknown(d.PriceOut) + " out"},
 		{"context", window}, {"classes", classes}, {"can", strings.Join(d.Abilities, " ")},
 	} {
-		if _, err := fmt.Fprintf(w, "%-10s%s\n", line[0], line[1]); err != nil {
+		if _, err := fmt.Fprintf(w, "%-10s%s\n", line[0], fold(line[1], maxWidth-10, "\n          ")); err != nil {
 			return err
 		}
 	}
@@ -119,6 +120,30 @@ func showTarget(w io.Writer, offers []server.Offer, name string, asJSON bool) er
 		return err
 	}
 	return nil
+}
+
+// maxWidth is how many columns a terminal has at least.
+const maxWidth = 100
+
+// fold breaks a text between its words, so that no line is longer than width.
+func fold(text string, width int, newLine string) string {
+	var out strings.Builder
+	room := width
+	for word := range strings.FieldsSeq(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case room == width:
+		case n+1 > room:
+			out.WriteString(newLine)
+			room = width
+		default:
+			out.WriteByte(' ')
+			room--
+		}
+		out.WriteString(word)
+		room -= n
+	}
+	return out.String()
 }
 
 func modelsCommand(r *reach) *cobra.Command {

@@ -210,8 +210,6 @@ func cmdMode(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-const maxWidth = 100
-
 // colours are the terminal's escape sequences, which take no room.
 var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 

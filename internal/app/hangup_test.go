@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"context"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -85,14 +86,20 @@ func TestHangUp_OfOneIsNothingToAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer gone.Body.Close()
-	stays := make(chan reply, 1)
-	go func() { stays <- g.chat(t, asking("one", streamed, behaving("hold-event=2"))) }()
-	up.WaitRequests(t, 2)
+	stays, err := g.open(t.Context(), "POST", chatPath, asking("one", streamed, behaving("hold-event=2")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stays.Body.Close()
+	begun := make([]byte, 1)
+	if _, err := io.ReadFull(stays.Body, begun); err != nil { // its first event is here: the upstream holds it
+		t.Fatal(err)
+	}
 	hangUp()
 	up.WaitGone(t, 1)
 	up.Release()
-	got := <-stays
-	if got.status != 200 || !strings.HasSuffix(got.body, "[DONE]\n\n") {
-		t.Errorf("%d %s", got.status, got.body)
+	rest, err := io.ReadAll(stays.Body)
+	if err != nil || stays.StatusCode != 200 || !strings.HasSuffix(string(rest), "[DONE]\n\n") {
+		t.Errorf("%v %d %s", err, stays.StatusCode, rest)
 	}
 }

@@ -50,66 +50,47 @@ type stripper struct {
 
 // messages copies the array. A message of which nothing is left goes as a whole.
 func (s *stripper) messages(list rawjson.Value) []byte {
-	out := make([]byte, 0, len(list.Raw()))
-	out = append(out, '[')
-	for m := range list.Items() {
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
+	return copyItems(list, func(m rawjson.Value) []byte {
 		content, ok := m.Get("content")
 		if role, _ := m.Get("role"); !ok || !role.Is("assistant") || content.Kind() != rawjson.Array {
-			out = append(out, m.Raw()...)
-			continue
+			return m.Raw()
 		}
-		cut := s.cut
-		s.cut = false
-		kept, left := s.blocks(content)
-		switch {
-		case !s.cut:
-			out = append(out, m.Raw()...)
-		case left == 0:
-			out = bytes.TrimSuffix(out, []byte(","))
-		default:
-			out = replace(out, m, content, kept)
+		cut := stripper{}
+		left := copyItems(content, cut.block)
+		if !cut.cut {
+			return m.Raw()
 		}
-		s.cut = s.cut || cut
-	}
-	return append(bytes.TrimSuffix(out, []byte(",")), ']')
+		s.cut = true
+		s.lost.Add(cut.lost...)
+		if v, _ := rawjson.Lookup(left); isEmptyList(v) {
+			return nil
+		}
+		return replace(m, content, left)
+	})
 }
 
-// replace copies outer with other bytes in place of one of its values.
-func replace(dst []byte, outer, value rawjson.Value, with []byte) []byte {
-	start, end := outer.Pos()
-	from, to := value.Pos()
-	raw := outer.Raw()
-	dst = append(dst, raw[:from-start]...)
-	dst = append(dst, with...)
-	return append(dst, raw[to-start:end-start]...)
-}
-
-func (s *stripper) blocks(content rawjson.Value) (out []byte, left int) {
-	out = append(out, '[')
-	for b := range content.Items() {
-		kept := b.Raw()
-		kind, _ := b.Get("type")
-		switch {
-		case kind.Is("thinking") && isForeign(b, "signature"), kind.Is("redacted_thinking") && isForeign(b, "data"):
-			s.cut = true
-			s.lost.Add(llm.FieldSignature)
-			continue
-		case kind.Is("text"):
-			if list, ok := b.Get("citations"); ok && bytes.Contains(list.Raw(), []byte(foreignIndex)) {
-				s.cut = true
-				kept = replace(nil, b, list, ownCitations(list))
+// block gives a block without what is foreign in it, nil where all of it is.
+func (s *stripper) block(b rawjson.Value) []byte {
+	kind, _ := b.Get("type")
+	switch {
+	case kind.Is("thinking") && isForeign(b, "signature"), kind.Is("redacted_thinking") && isForeign(b, "data"):
+		s.cut = true
+		s.lost.Add(llm.FieldSignature)
+		return nil
+	case kind.Is("text"):
+		list, ok := b.Get("citations")
+		if !ok || !bytes.Contains(list.Raw(), []byte(foreignIndex)) {
+			break
+		}
+		s.cut = true
+		return replace(b, list, copyItems(list, func(c rawjson.Value) []byte {
+			if index, _ := c.Get("encrypted_index"); index.Is(foreignIndex) {
+				return nil // what it says is still in the text
 			}
-		}
-		if left > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, kept...)
-		left++
+			return c.Raw()
+		}))
 	}
-	return append(out, ']'), left
+	return b.Raw()
 }
 
 // isForeign reports whether a proof of thought is another provider's, or none.
@@ -119,18 +100,44 @@ func isForeign(b rawjson.Value, field string) bool {
 	return proof == "" || strings.HasPrefix(proof, signedMark)
 }
 
-// ownCitations is a list without those that another provider's search found: what they
-// say is still in the text.
-func ownCitations(list rawjson.Value) []byte {
-	out := []byte{'['}
-	for c := range list.Items() {
-		if index, _ := c.Get("encrypted_index"); index.Is(foreignIndex) {
+func isEmptyList(list rawjson.Value) bool {
+	for range list.Items() {
+		return false
+	}
+	return true
+}
+
+// copyItems copies an array with each item as given, or without it where that is nil.
+// All other bytes stay.
+func copyItems(list rawjson.Value, give func(rawjson.Value) []byte) []byte {
+	raw := list.Raw()
+	base, _ := list.Pos()
+	out := make([]byte, 1, len(raw))
+	out[0] = '['
+	last, kept := 1, 0
+	for item := range list.Items() {
+		start, end := item.Pos()
+		between := raw[last : start-base]
+		last = end - base
+		with := give(item)
+		if with == nil {
 			continue
 		}
-		if len(out) > 1 {
-			out = append(out, ',')
+		if kept == 0 { // the comma before it stood behind what is gone
+			between = bytes.Replace(between, []byte(","), nil, 1)
 		}
-		out = append(out, c.Raw()...)
+		out = append(append(out, between...), with...)
+		kept++
 	}
-	return append(out, ']')
+	return append(out, raw[last:]...)
+}
+
+// replace copies outer with other bytes in place of one of its values.
+func replace(outer, value rawjson.Value, with []byte) []byte {
+	start, end := outer.Pos()
+	from, to := value.Pos()
+	raw := outer.Raw()
+	out := append(make([]byte, 0, len(raw)), raw[:from-start]...)
+	out = append(out, with...)
+	return append(out, raw[to-start:end-start]...)
 }

@@ -16,7 +16,6 @@ type traits struct {
 	adaptive  bool // thinks as much as it finds right
 	thinks    bool // when nothing is said
 	off       string
-	effort    string  // the most that can be asked of it, "" for no say
 	xhigh     bool    // effort has the step below its most
 	sampling  freedom // in how tokens are drawn
 	schemas   bool    // strict tools and formats
@@ -57,12 +56,6 @@ func traitsOf(model string) traits {
 		t.sampling = samplesNone
 	case v >= 401:
 		t.sampling = samplesOne
-	}
-	switch {
-	case v >= 406:
-		t.effort = "max"
-	case v == 405 && family == "opus":
-		t.effort = "high"
 	}
 	if t.thinks {
 		switch {

@@ -231,7 +231,7 @@ func TestWrite_ThinksNotWithinARoundWithoutThought(t *testing.T) {
 			p.Thinking = llm.Thinking{Mode: llm.ThinkingOn, Budget: 2000}
 			p.Turns = append(p.Turns,
 				llm.Turn{Role: llm.Assistant, Parts: []llm.Part{{Kind: llm.Reasoning, Text: "hm", Signature: "s", Signer: signer}, call("a", "")}},
-				llm.Turn{Role: llm.User, Parts: []llm.Part{toolResult("a")}})
+				llm.Turn{Role: llm.User, Parts: []llm.Part{toolResult("a")}}, llm.Turn{Role: llm.User, Parts: []llm.Part{text("and?")}})
 		})
 		body, lost, err := Write(p, false, llm.Options{Model: oldModel})
 		if err != nil || strings.Contains(string(body), `"enabled"`) != own {

@@ -133,15 +133,14 @@ func (w *promptWriter) thinkWithin(t llm.Thinking, limit int64) {
 // the thought that led to it: the upstream refuses to have it think then.
 func (w *promptWriter) withinRound() bool {
 	turns := w.prompt.Turns
-	if n := len(turns); n < 2 || !hasKind(turns[n-1].Parts, llm.ToolResult) {
-		return false
-	}
+	answered := false // the user's last words, in however many turns, hold results
 	for i := len(turns) - 1; i >= 0; i-- {
 		t := &turns[i]
-		if t.Role != llm.Assistant || !hasKind(t.Parts, llm.ToolCall) {
+		if t.Role != llm.Assistant {
+			answered = answered || hasKind(t.Parts, llm.ToolResult)
 			continue
 		}
-		return !isOwnThought(&t.Parts[0])
+		return answered && hasKind(t.Parts, llm.ToolCall) && !isOwnThought(&t.Parts[0])
 	}
 	return false
 }

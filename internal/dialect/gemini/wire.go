@@ -1,13 +1,12 @@
-// Package gemini is the codec of Google's Gemini dialect: generateContent and
-// streamGenerateContent, embeddings and token counts, for clients that speak it and
-// for upstreams that do, the Gemini API and Vertex AI alike.
+// Package gemini is the codec of Google's Gemini dialect: generateContent, embeddings
+// and token counts, for clients that speak it and for upstreams that do. The model
+// stands in the path. Vertex AI has the same chat; its embeddings and its counts of
+// requests with tools differ, and are spoken as the Gemini API has them.
 //
-// Bytes in, values out: it opens no connection and knows no target. The model stands
-// in the path and not in the body. Sources of the wire format:
-// https://ai.google.dev/api/generate-content, https://ai.google.dev/api/embeddings,
-// https://ai.google.dev/api/tokens, https://ai.google.dev/gemini-api/docs/thought-signatures
-// and the types of google.golang.org/genai v1.77.0 (2026-08). Start reading at Decode,
-// then Encode, Answer and StreamDecoder.
+// Bytes in, values out: it opens no connection and knows no target. Sources:
+// https://ai.google.dev/api/generate-content, …/api/embeddings, …/api/tokens,
+// …/gemini-api/docs/thought-signatures, and the types of google.golang.org/genai
+// v1.77.0 (2026-08). Start reading at Decode, then Encode, Answer and StreamDecoder.
 package gemini
 
 import (

@@ -1,8 +1,10 @@
 package openai
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -238,6 +240,9 @@ func (w *promptWriter) reachable(m *llm.Media) bool {
 
 func (w *promptWriter) document(m *llm.Media) (chatPart, bool) {
 	w.lost.If(m.Cite, llm.FieldCitations)
+	if text, ok := plainText(m); ok {
+		return chatPart{Type: "text", Text: text}, true
+	}
 	switch {
 	case m.FileID != "" && m.FileOf == Name:
 		return chatPart{Type: "file", File: &chatFile{FileID: m.FileID, Filename: m.Name}}, true
@@ -250,6 +255,21 @@ func (w *promptWriter) document(m *llm.Media) (chatPart, bool) {
 	}
 	w.lost.Add(llm.FieldDocument)
 	return chatPart{}, false
+}
+
+// plainText is a document of text as words: a file of this dialect is a PDF.
+func plainText(m *llm.Media) (string, bool) {
+	if !strings.HasPrefix(m.MIME, "text/") || m.Base64 == "" {
+		return "", false
+	}
+	text, err := base64.StdEncoding.DecodeString(m.Base64)
+	if err != nil || !utf8.Valid(text) {
+		return "", false
+	}
+	if m.Name == "" {
+		return string(text), true
+	}
+	return m.Name + "\n\n" + string(text), true
 }
 
 func writeURL(m *llm.Media, usual string) string {
@@ -370,8 +390,14 @@ func writeText(p *llm.Prompt, stream bool, opt llm.Options) ([]byte, llm.Losses,
 	if stream && opt.AskUsage {
 		out.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
+	var lost llm.Losses
+	lost.If(s.TopK != nil, llm.FieldTopK)
+	lost.If(s.MinP != nil, llm.FieldMinP)
+	lost.If(s.RepeatPenalty != nil, llm.FieldRepeatPenalty)
+	lost.If(s.LogitBias != nil, llm.FieldLogitBias)
+	lost.If(s.Logprobs, llm.FieldLogprobs)
 	body, err := json.Marshal(&out)
-	return body, nil, err
+	return body, lost, err
 }
 
 func writeEmbed(p *llm.Prompt, opt llm.Options) ([]byte, llm.Losses, error) {

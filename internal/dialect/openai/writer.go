@@ -1,10 +1,12 @@
 package openai
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
@@ -56,7 +58,7 @@ func (w *Writer) Append(dst []byte, d *llm.Delta) []byte {
 	case llm.DeltaCite:
 		return w.cite(dst, d)
 	case llm.DeltaLogprobs:
-		return w.chunk(dst, d.Choice, "", "", d.Raw)
+		return w.chunk(dst, d.Choice, "", "", oneLine(d.Raw))
 	case llm.DeltaStop:
 		return w.chunk(dst, d.Choice, "", finishReason(d.Stop), nil)
 	case llm.DeltaUsage:
@@ -234,6 +236,16 @@ func (w *Writer) begin(dst []byte, choice int) []byte {
 	dst = append(append(dst, "data: "...), w.head...)
 	dst = append(dst, `,"choices":[{"index":`...)
 	return append(strconv.AppendInt(dst, int64(choice), 10), ',')
+}
+
+// oneLine is JSON without line ends between its tokens: one would end the event's line.
+func oneLine(raw []byte) []byte {
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
+		return raw
+	}
+	v := jsontext.Value(bytes.Clone(raw))
+	_ = v.Compact() // it was checked when it was read
+	return v
 }
 
 func (w *Writer) usage(dst []byte, t money.Tokens) []byte {
