@@ -112,7 +112,7 @@ func TestWalk_EveryRoomInOrder(t *testing.T) {
 		status int
 		spent  string
 	}{
-		"all is well":    {func(*walked) {}, "authenticate recordable body reserve call record", "", 200, "k expects 5.15; settles 0.09"},
+		"all is well":    {func(*walked) {}, "authenticate recordable body reserve call record", "", 200, "k expects 5.15; settles 0.1"},
 		"no key":         {func(w *walked) { w.hall.Authenticate = func(string) (auth.Caller, error) { return auth.Caller{}, no } }, "", llm.Overloaded, 0, ""},
 		"not recordable": {func(w *walked) { w.hall.Recordable = func() error { return no } }, "authenticate record", llm.Overloaded, 503, ""},
 		"no body":        {func(w *walked) { w.in.Body = func() ([]byte, error) { return nil, errors.New("torn") } }, "authenticate recordable record", llm.Internal, 500, ""},
@@ -124,7 +124,7 @@ func TestWalk_EveryRoomInOrder(t *testing.T) {
 		}, "authenticate recordable body record", llm.Overloaded, 503, ""},
 		"a cut answer":    {func(w *walked) { w.answer = cutd }, "authenticate recordable body reserve call record", llm.Cut, 502, "k expects 5.15; settles 0.16"},
 		"not an answer":   {func(w *walked) { w.answer = "<html>" }, "authenticate recordable body reserve call record", llm.Upstream, 502, "k expects 5.15; settles 0.15"},
-		"with a deadline": {func(w *walked) { w.in.Header.Set("X-Fairlead-Deadline-Ms", "60000") }, "authenticate recordable body reserve call record", "", 200, "k expects 5.15; settles 0.09"},
+		"with a deadline": {func(w *walked) { w.in.Header.Set("X-Fairlead-Deadline-Ms", "60000") }, "authenticate recordable body reserve call record", "", 200, "k expects 5.15; settles 0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -231,6 +231,44 @@ func TestHTTPStatus(t *testing.T) {
 	} {
 		if got := HTTPStatus(&tc.e); got != tc.want {
 			t.Errorf("%s of %q with %d: %d, want %d", tc.e.Kind, tc.e.Target, tc.e.Status, got, tc.want)
+		}
+	}
+}
+
+func TestWalk_AnUnknownCostIsNotNothing(t *testing.T) {
+	t.Parallel()
+	for surface, want := range map[llm.Surface][]string{
+		llm.Images:      {"k expects 10.1", "settles 10.1"},
+		llm.Moderations: {"k expects 0.1", "settles 0.1"},
+	} {
+		w := newWalk()
+		w.in.Surface = surface
+		w.in.Body = func() ([]byte, error) { return []byte(`{"model":"m","input":"a","prompt":"a"}`), nil }
+		w.answer = `{"data":[]}`
+		w.walk(t.Context())
+		if w.err != nil || len(w.rows) != 1 || w.rows[0].Bill.Cost.State != money.Unknown {
+			t.Fatalf("%s: %v %+v", surface, w.err, w.rows)
+		}
+		if diff := cmp.Diff(want, w.spent); diff != "" {
+			t.Errorf("%s: %s", surface, diff)
+		}
+	}
+}
+
+func TestExpected_OfWhatIsForwarded(t *testing.T) {
+	t.Parallel()
+	size := make([]byte, 400_000)
+	for surface, want := range map[llm.Surface]money.Tokens{
+		llm.Moderations:     {Input: 100_000},
+		llm.Speech:          {Input: 100_000, AudioOutput: 600_000},
+		llm.Transcriptions:  {AudioInput: 400, Output: 500},
+		llm.Translations:    {AudioInput: 400, Output: 500},
+		llm.Images:          {Input: 100_000, ImageOutput: 1000},
+		llm.ImageEdits:      {ImageInput: 1000, ImageOutput: 1000},
+		llm.ImageVariations: {ImageInput: 1000, ImageOutput: 1000},
+	} {
+		if got := expected(&llm.Request{Surface: surface, Body: size}); got != want {
+			t.Errorf("%s: %+v, want %+v", surface, got, want)
 		}
 	}
 }

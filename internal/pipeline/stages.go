@@ -64,10 +64,10 @@ func expected(req *llm.Request) money.Tokens {
 	return tokens
 }
 
-// What the forwarded surfaces use, where OpenAI says so: a picture of middling quality
-// is about a thousand tokens (its guide to image generation); a minute of sound is about
-// a thousand, both ways, by its prices per minute and per token: a megabyte of usual
-// compression, or nine hundred letters read aloud.
+// What the forwarded surfaces use, roughly: a picture of middling quality is about a
+// thousand tokens by OpenAI's guide to image generation, and a minute of sound as many,
+// both ways, by its prices per minute and per token. A minute is a megabyte of usual
+// compression, or nine hundred letters read aloud. Nothing is billed by these.
 const (
 	pictureTokens   = 1000
 	fileBytesAToken = 1000
