@@ -112,7 +112,7 @@ func TestWalk_EveryRoomInOrder(t *testing.T) {
 		status int
 		spent  string
 	}{
-		"all is well":    {func(*walked) {}, "authenticate recordable body reserve call record", "", 200, "k expects 5.15; settles 0.1"},
+		"all is well":    {func(*walked) {}, "authenticate recordable body reserve call record", "", 200, "k expects 5.15; settles 0.09"},
 		"no key":         {func(w *walked) { w.hall.Authenticate = func(string) (auth.Caller, error) { return auth.Caller{}, no } }, "", llm.Overloaded, 0, ""},
 		"not recordable": {func(w *walked) { w.hall.Recordable = func() error { return no } }, "authenticate record", llm.Overloaded, 503, ""},
 		"no body":        {func(w *walked) { w.in.Body = func() ([]byte, error) { return nil, errors.New("torn") } }, "authenticate recordable record", llm.Internal, 500, ""},
@@ -124,7 +124,7 @@ func TestWalk_EveryRoomInOrder(t *testing.T) {
 		}, "authenticate recordable body record", llm.Overloaded, 503, ""},
 		"a cut answer":    {func(w *walked) { w.answer = cutd }, "authenticate recordable body reserve call record", llm.Cut, 502, "k expects 5.15; settles 0.16"},
 		"not an answer":   {func(w *walked) { w.answer = "<html>" }, "authenticate recordable body reserve call record", llm.Upstream, 502, "k expects 5.15; settles 0.15"},
-		"with a deadline": {func(w *walked) { w.in.Header.Set("X-Fairlead-Deadline-Ms", "60000") }, "authenticate recordable body reserve call record", "", 200, "k expects 5.15; settles 0.1"},
+		"with a deadline": {func(w *walked) { w.in.Header.Set("X-Fairlead-Deadline-Ms", "60000") }, "authenticate recordable body reserve call record", "", 200, "k expects 5.15; settles 0.09"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
