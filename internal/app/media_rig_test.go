@@ -21,6 +21,7 @@ type media struct {
 	*httptest.Server
 	gate chan struct{} // a slow answer goes on when it is closed
 	gone chan struct{} // a held request's client left
+	came chan struct{} // a request came
 
 	mu   sync.Mutex
 	seen []mediaSeen
@@ -35,7 +36,7 @@ type mediaSeen struct {
 
 func newMedia(t testing.TB) *media {
 	t.Helper()
-	m := &media{gate: make(chan struct{}), gone: make(chan struct{}, 8)}
+	m := &media{gate: make(chan struct{}), gone: make(chan struct{}, 8), came: make(chan struct{}, 1)}
 	m.Server = httptest.NewServer(http.HandlerFunc(m.serve))
 	t.Cleanup(m.Close)
 	return m
@@ -88,6 +89,10 @@ func (m *media) serve(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	m.seen = append(m.seen, s)
 	m.mu.Unlock()
+	select {
+	case m.came <- struct{}{}:
+	default:
+	}
 	w.Header().Set("X-Request-Id", "req_media")
 	m.answer(w, r, asked.Model, asked.Stream || asked.StreamFormat == "sse", s.fields)
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/packages/param"
 	"github.com/openai/openai-go/v3/packages/ssestream"
+
+	"github.com/fairlead/fairlead/internal/testkit"
 )
 
 // drain reads a stream of the SDK to its end and gives its last event.
@@ -115,5 +117,48 @@ func TestMedia_OpenAIsSDK(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// What goes to an upstream and to a client is held against the publisher's description.
+func TestMedia_Spec(t *testing.T) {
+	t.Parallel()
+	spec := testkit.OpenAISpec(t)
+	m := newMedia(t)
+	g := start(t, nil, m.targets())
+	for path, body := range map[string]string{
+		moderationsPath:  `{"model":"honest","input":"a"}`,
+		speechPath:       speaking("honest", `,"stream_format":"sse"`),
+		imagesPath:       `{"model":"honest","prompt":"a"}`,
+		imagesPath + " ": `{"model":"honest","prompt":"a","stream":true}`,
+	} {
+		path = strings.TrimSpace(path)
+		got := g.do(t, "POST", path, body)
+		if got.header.Get("Content-Type") == "application/json" {
+			if err := spec.ValidateResponse(path, []byte(got.body)); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+			continue
+		}
+		for _, data := range testkit.EventData([]byte(got.body)) {
+			if err := spec.ValidateChunk(path, data); err != nil {
+				t.Errorf("%s: %s: %v", path, data, err)
+			}
+		}
+	}
+	for _, s := range m.seen {
+		if s.fields == nil {
+			if err := spec.ValidateRequest(s.path, s.body); err != nil {
+				t.Errorf("sent to %s: %s: %v", s.path, s.body, err)
+			}
+		}
+	}
+	for _, path := range []string{transcriptionsPath, imageEditsPath} {
+		got := g.sendForm(t, path, "model", "honest", "stream", "true", "prompt", "p", "file", "@x")
+		for _, data := range testkit.EventData([]byte(got.body)) {
+			if err := spec.ValidateChunk(path, data); err != nil {
+				t.Errorf("%s: %s: %v", path, data, err)
+			}
+		}
 	}
 }
