@@ -196,7 +196,8 @@ func (q *queue) named(behavior string) (*script, error) {
 	return s, nil
 }
 
-// Release lets every request go on that is held now.
+// Release lets every request go on that came before, whether it is held already or
+// will be.
 func (q *queue) Release() {
 	q.queueMu.Lock()
 	defer q.queueMu.Unlock()

@@ -170,6 +170,7 @@ func (w *promptWriter) media(p *llm.Part) []part {
 	m := p.Media
 	w.lost.If(m.Detail != "" && m.Detail != "auto", llm.FieldDetail)
 	w.lost.If(m.Cite, llm.FieldCitations)
+	w.lost.If(m.Name != "", llm.FieldTitle)
 	var out []part
 	if m.Context != "" {
 		out = append(out, part{Text: &m.Context})

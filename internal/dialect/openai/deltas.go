@@ -16,6 +16,7 @@ type deltas struct {
 	began   bool
 	choices map[int]*choiceBlocks // bounded by maxChoices
 	spoke   int                   // the choice whose text came last
+	speaks  *choiceBlocks         // its blocks
 }
 
 // event reads one event that the decoder has judged.
@@ -56,7 +57,9 @@ func (d *deltas) more(escaped []byte) {
 		d.text, _ = lookup(quoted).AppendStr(d.text)
 		text = d.text
 	}
-	d.add(llm.Delta{Kind: llm.DeltaPiece, Choice: d.spoke, Block: d.choices[d.spoke].open, Text: text})
+	d.out = append(d.out, llm.Delta{}) // filled in place: a delta is large, and this is the hot path
+	piece := &d.out[len(d.out)-1]
+	piece.Kind, piece.Choice, piece.Block, piece.Text = llm.DeltaPiece, d.spoke, d.speaks.open, text
 }
 
 // choiceBlocks are the blocks of one choice.
@@ -179,7 +182,7 @@ func (d *deltas) words(i int, b *choiceBlocks, kind llm.PartKind, v rawjson.Valu
 	if len(d.text) == from {
 		return
 	}
-	d.spoke = i
+	d.spoke, d.speaks = i, b
 	if b.kind != kind {
 		d.open(i, b, llm.Part{Kind: kind})
 		b.refused = b.refused || kind == llm.Refusal

@@ -33,7 +33,7 @@ type StreamDecoder struct {
 func NewStream(req *llm.Request, opt llm.Options) *StreamDecoder {
 	d := &StreamDecoder{keepUsage: req.StreamUsage}
 	if opt.Translate {
-		d.neutral = new(deltas)
+		d.neutral = &deltas{out: make([]llm.Delta, 0, 4)} // most chunks have fewer
 	}
 	if useGrammar(req, opt) {
 		d.grammar = new(grammarCall)

@@ -44,7 +44,7 @@ var rewritten = map[string]struct{ in, want, lost string }{
 		"",
 	},
 	"schema": {
-		`{"model":"m","input":"hi","text":{"format":{"type":"json_schema","name":"s","description":"d","schema":{"type":"object"},"strict":true}},"reasoning":{"effort":"none"},"top_logprobs":2}`,
+		`{"model":"m","input":"hi","text":{"format":{"type":"json_schema","name":"s","description":"d","schema":{"type":"object"},"strict":true}},"top_logprobs":2}`,
 		`{"model":"t","input":[{"role":"user","content":"hi"}],"store":false,"top_logprobs":2,"text":{"format":{"type":"json_schema","name":"s","description":"d","schema":{"type":"object"},"strict":true}},"include":["message.output_text.logprobs"]}`,
 		"",
 	},
