@@ -46,6 +46,7 @@ var Floors = []Package{
 	{0, "internal/money", Room, "decimal amounts, disjoint token classes, known / estimated / unknown"},
 	{0, "internal/stats", Room, "intervals, paired tests, sequences, percentiles: pure mathematics"},
 	{0, "internal/rawjson", Room, "find and splice fields in JSON bytes without decoding them"},
+	{0, "internal/rawform", Room, "find and change fields in multipart forms without decoding them"},
 
 	{1, "internal/llm", Room, "the words: Request, Event, Stream, Usage, Error"},
 	{1, "internal/exchange", Room, "what happened: Exchange, Attempt, Outcome rows"},

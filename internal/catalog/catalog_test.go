@@ -26,7 +26,8 @@ func TestLoad_EveryProviderIsComplete(t *testing.T) {
 	t.Parallel()
 	c := load(t)
 	abilities := []string{"stream", "tools", "tools_grammar", "json_schema", "json_object", "vision", "audio", "logprobs", "n", "thinking", "documents"}
-	surfaces := []string{"chat", "completions", "embeddings", "rerank", "count_tokens"}
+	surfaces := []string{"chat", "completions", "embeddings", "rerank", "count_tokens",
+		"moderations", "speech", "transcriptions", "translations", "images", "image_edits", "image_variations"}
 	auths := []string{"bearer", "x-api-key", "api-key", "x-goog-api-key", "aws-sigv4", "google-adc", "none"}
 	for _, p := range c.Providers() {
 		if !slices.Contains(auths, p.API.Auth) {

@@ -91,7 +91,7 @@ type API struct {
 
 // Does is what the provider can do by default, in the words of llm.Ability.
 type Does struct {
-	// Surfaces are among "chat", "completions" and "embeddings".
+	// Surfaces are among the values of llm.Surface.
 	Surfaces []string `toml:"surfaces"`
 	// Abilities are among the names of llm.Ability, e.g. "stream", "tools", "json_schema".
 	Abilities []string `toml:"abilities"`

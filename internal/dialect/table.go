@@ -36,7 +36,12 @@ var table = []Codec{
 		Encode:      openai.Encode,
 		Write:       openai.Write,
 		Answer:      openai.Answer,
-		Stream:      func(r *llm.Request, o llm.Options) Decoder { return openai.NewStream(r, o) },
+		Stream: func(r *llm.Request, o llm.Options) Decoder {
+			if r.Surface.Forwarded() {
+				return openai.NewForwardedStream(r, o)
+			}
+			return openai.NewStream(r, o)
+		},
 		DecodeError: openai.DecodeError,
 		Frames:      Events,
 	},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/internal/money"
+	"github.com/fairlead/fairlead/internal/rawform"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
 
@@ -24,6 +25,14 @@ const (
 	Embeddings  Surface = "embeddings"
 	Rerank      Surface = "rerank"
 	CountTokens Surface = "count_tokens"
+
+	Moderations     Surface = "moderations"
+	Speech          Surface = "speech"
+	Transcriptions  Surface = "transcriptions"
+	Translations    Surface = "translations" // of speech, into English text
+	Images          Surface = "images"
+	ImageEdits      Surface = "image_edits"
+	ImageVariations Surface = "image_variations"
 )
 
 // Request is one call of a client, decoded as far as the house needs it.
@@ -41,6 +50,8 @@ type Request struct {
 	// checked: valid JSON, no duplicate names at any depth, bounded depth.
 	Body []byte
 	Doc  rawjson.Doc
+	// Form indexes a body that is a form instead, checked likewise; nil for JSON.
+	Form *rawform.Form
 
 	Model       string
 	Stream      bool
@@ -66,6 +77,8 @@ type Incoming struct {
 	Surface Surface
 	Body    []byte // the codec keeps it
 	Limits  rawjson.Limits
+	// ContentType is the client's word on the body, for surfaces that take forms.
+	ContentType string
 	// Model and Stream are what the path of the request says, where the dialect has
 	// them there (Gemini); Array is that its query did not ask for events.
 	Model         string
@@ -131,6 +144,13 @@ const (
 	CanCountTokens
 	CanThink // reasoning, with a say in how much
 	CanDocuments
+	CanModerations
+	CanSpeech
+	CanTranscriptions
+	CanTranslations
+	CanImages // generating them; seeing them is CanVision
+	CanImageEdits
+	CanImageVariations
 )
 
 var abilityNames = []struct {
@@ -153,6 +173,13 @@ var abilityNames = []struct {
 	{CanCountTokens, "count_tokens"},
 	{CanThink, "thinking"},
 	{CanDocuments, "documents"},
+	{CanModerations, "moderations"},
+	{CanSpeech, "speech"},
+	{CanTranscriptions, "transcriptions"},
+	{CanTranslations, "translations"},
+	{CanImages, "images"},
+	{CanImageEdits, "image_edits"},
+	{CanImageVariations, "image_variations"},
 }
 
 // Has reports whether every ability of want is in a.
@@ -192,8 +219,33 @@ func (s Surface) Needed() Ability {
 		return CanRerank
 	case CountTokens:
 		return CanCountTokens
+	case Moderations:
+		return CanModerations
+	case Speech:
+		return CanSpeech
+	case Transcriptions:
+		return CanTranscriptions
+	case Translations:
+		return CanTranslations
+	case Images:
+		return CanImages
+	case ImageEdits:
+		return CanImageEdits
+	case ImageVariations:
+		return CanImageVariations
 	}
 	return 0
+}
+
+// Forwarded reports whether the answers of a surface are passed on as whatever they
+// are: JSON, text, sound, pictures or events. Such a surface has one dialect and no
+// neutral words.
+func (s Surface) Forwarded() bool {
+	switch s {
+	case Moderations, Speech, Transcriptions, Translations, Images, ImageEdits, ImageVariations:
+		return true
+	}
+	return false
 }
 
 // Speaks reports whether the answers of a surface are generated, so that they end for
@@ -240,6 +292,9 @@ type Event struct {
 	// AnswerID is the id that the upstream gave the answer, on the first event
 	// that carries it.
 	AnswerID string
+	// MediaType is what the answer is, on the first event of one that is not in the usual
+	// form of its surface.
+	MediaType string
 	// Deltas and Answer are what the event says in neutral words, where the decoder was
 	// asked for them by Options.Translate: Answer where Marks has MarkWhole. Like Raw
 	// they are valid until the next event is pulled.

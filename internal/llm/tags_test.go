@@ -128,7 +128,7 @@ func TestAbility_NamesAreReadBack(t *testing.T) {
 		}
 		set |= bit
 	}
-	if len(all) != 16 || !set.Has(CanChat|CanTools) || Ability(0).Has(CanChat) || Ability(0).Names() != nil {
+	if len(all) != 23 || !set.Has(CanChat|CanTools) || Ability(0).Has(CanChat) || Ability(0).Names() != nil {
 		t.Errorf("%v", all)
 	}
 	if _, ok := AbilityNamed("Stream"); ok {
@@ -149,6 +149,20 @@ func TestMark_First(t *testing.T) {
 	} {
 		if mark.First() != want {
 			t.Errorf("%b: %v", mark, mark.First())
+		}
+	}
+}
+
+func TestSurface_ForwardedOnesNeedWhatTheyAreCalled(t *testing.T) {
+	t.Parallel()
+	for _, surface := range []Surface{Moderations, Speech, Transcriptions, Translations, Images, ImageEdits, ImageVariations} {
+		if names := surface.Needed().Names(); len(names) != 1 || names[0] != string(surface) || !surface.Forwarded() || surface.Speaks() {
+			t.Errorf("%s needs %v", surface, names)
+		}
+	}
+	for _, surface := range []Surface{Chat, Completions, Embeddings, Rerank, CountTokens, "new"} {
+		if surface.Forwarded() {
+			t.Errorf("%s is forwarded", surface)
 		}
 	}
 }

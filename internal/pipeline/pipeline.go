@@ -98,6 +98,7 @@ type Passage struct {
 	Call    *upstream.Call
 
 	settle    func(money.Amount)
+	reserved  money.Amount  // what was set aside
 	streaming bool          // a token of Hall.Streams is held
 	reading   time.Duration // of the body, at the client's pace
 	begun     bool          // the answer's first event was passed on
@@ -159,7 +160,7 @@ func (h *Hall) accept(_ context.Context, p *Passage) error {
 		return err
 	}
 	req, err := p.In.Codec.Decode(llm.Incoming{Surface: p.In.Surface, Body: body, Limits: p.House.Limits.JSON,
-		Model: p.In.Model, Stream: p.In.Stream, Array: p.In.Array})
+		ContentType: p.In.Header.Get("Content-Type"), Model: p.In.Model, Stream: p.In.Stream, Array: p.In.Array})
 	if err != nil {
 		return err
 	}
@@ -211,7 +212,8 @@ func (h *Hall) decide(ctx context.Context, p *Passage) (err error) {
 // reserve sets aside what the first target of the plan is expected to cost.
 func (h *Hall) reserve(_ context.Context, p *Passage) (err error) {
 	first := p.House.Routes.Targets[p.Plan.Targets[0]]
-	p.settle, err = h.Reserve(p.Caller.KeyID, first.Expect(expected(p.Request)).USD)
+	p.reserved = first.Expect(expected(p.Request)).USD
+	p.settle, err = h.Reserve(p.Caller.KeyID, p.reserved)
 	return err
 }
 
@@ -228,11 +230,16 @@ func (h *Hall) call(ctx context.Context, p *Passage) llm.Stream {
 }
 
 // record writes down what happened, settles what was reserved for it, and gives the
-// stream's place back.
+// stream's place back. A cost that nobody knows is not 0: what was set aside for it
+// stays spent.
 func (h *Hall) record(p *Passage) {
 	row := p.row()
 	if p.settle != nil {
-		p.settle(row.Bill.Cost.USD)
+		spent := row.Bill.Cost.USD
+		if row.Bill.Cost.State == money.Unknown {
+			spent = p.reserved
+		}
+		p.settle(spent)
 	}
 	h.Record(row)
 	if p.streaming {

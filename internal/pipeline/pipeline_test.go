@@ -234,3 +234,41 @@ func TestHTTPStatus(t *testing.T) {
 		}
 	}
 }
+
+func TestWalk_AnUnknownCostIsNotNothing(t *testing.T) {
+	t.Parallel()
+	for surface, want := range map[llm.Surface][]string{
+		llm.Images:      {"k expects 10.1", "settles 10.1"},
+		llm.Moderations: {"k expects 0.1", "settles 0.1"},
+	} {
+		w := newWalk()
+		w.in.Surface = surface
+		w.in.Body = func() ([]byte, error) { return []byte(`{"model":"m","input":"a","prompt":"a"}`), nil }
+		w.answer = `{"data":[]}`
+		w.walk(t.Context())
+		if w.err != nil || len(w.rows) != 1 || w.rows[0].Bill.Cost.State != money.Unknown {
+			t.Fatalf("%s: %v %+v", surface, w.err, w.rows)
+		}
+		if diff := cmp.Diff(want, w.spent); diff != "" {
+			t.Errorf("%s: %s", surface, diff)
+		}
+	}
+}
+
+func TestExpected_OfWhatIsForwarded(t *testing.T) {
+	t.Parallel()
+	size := make([]byte, 400_000)
+	for surface, want := range map[llm.Surface]money.Tokens{
+		llm.Moderations:     {Input: 100_000},
+		llm.Speech:          {Input: 100_000, AudioOutput: 600_000},
+		llm.Transcriptions:  {AudioInput: 400, Output: 500},
+		llm.Translations:    {AudioInput: 400, Output: 500},
+		llm.Images:          {Input: 100_000, ImageOutput: 1000},
+		llm.ImageEdits:      {ImageInput: 1000, ImageOutput: 1000},
+		llm.ImageVariations: {ImageInput: 1000, ImageOutput: 1000},
+	} {
+		if got := expected(&llm.Request{Surface: surface, Body: size}); got != want {
+			t.Errorf("%s: %+v, want %+v", surface, got, want)
+		}
+	}
+}

@@ -55,6 +55,9 @@ const usualOutput = 500
 // expected is what a request will probably use. The length of its JSON stands for
 // the prompt; no tokenizer runs in a request's path.
 func expected(req *llm.Request) money.Tokens {
+	if req.Surface.Forwarded() {
+		return expectedForwarded(req)
+	}
 	tokens := money.Tokens{Input: req.PromptTokens()}
 	if req.Surface.Speaks() {
 		tokens.Output = usualOutput
@@ -63,6 +66,31 @@ func expected(req *llm.Request) money.Tokens {
 		}
 	}
 	return tokens
+}
+
+// What the forwarded surfaces use, roughly: a picture of middling quality is about a
+// thousand tokens by OpenAI's guide to image generation, and a minute of sound as many,
+// both ways, by its prices per minute and per token. A minute is a megabyte of usual
+// compression, or nine hundred letters read aloud. Nothing is billed by these.
+const (
+	pictureTokens   = 1000
+	fileBytesAToken = 1000
+	textToSound     = 6 // tokens of sound for one of text
+)
+
+func expectedForwarded(req *llm.Request) money.Tokens {
+	size := int64(len(req.Body))
+	switch req.Surface {
+	case llm.Speech:
+		return money.Tokens{Input: req.PromptTokens(), AudioOutput: textToSound * req.PromptTokens()}
+	case llm.Transcriptions, llm.Translations:
+		return money.Tokens{AudioInput: size / fileBytesAToken, Output: usualOutput}
+	case llm.Images:
+		return money.Tokens{Input: req.PromptTokens(), ImageOutput: pictureTokens}
+	case llm.ImageEdits, llm.ImageVariations:
+		return money.Tokens{ImageInput: pictureTokens, ImageOutput: pictureTokens}
+	}
+	return money.Tokens{Input: req.PromptTokens()}
 }
 
 // undeclared is what a request is of that nobody classed.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"math"
 	"net/http"
 	"runtime/debug"
@@ -31,7 +32,11 @@ func (e *httpError) Unwrap() error { return e.cause }
 // wrap turns a handler into an http.Handler that writes its error.
 func (s *Server) wrap(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := h(w, r); err != nil {
+		switch err := h(w, r); {
+		case err == nil:
+		case errors.Is(err, http.ErrAbortHandler):
+			panic(http.ErrAbortHandler)
+		default:
 			s.writeError(w, r, err)
 		}
 	})

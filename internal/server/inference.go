@@ -123,7 +123,8 @@ func (a *answer) identify() {
 	}
 }
 
-// fail writes the error: as a status before the first event, as an event behind it.
+// fail writes the error: as a status before the first event, as an event behind it, and
+// where there are no events by breaking the connection.
 func (a *answer) fail(err error) error {
 	if !a.begun {
 		a.describe()
@@ -135,7 +136,11 @@ func (a *answer) fail(err error) error {
 	if e.Kind == llm.Canceled {
 		return nil
 	}
-	_, _ = a.w.Write(a.passage.Call.Failure(e.Told())) // nobody is left to tell
+	event := a.passage.Call.Failure(e.Told())
+	if event == nil { // sound or a picture: nothing in it can tell of an error but its missing end
+		return http.ErrAbortHandler
+	}
+	_, _ = a.w.Write(event) // nobody is left to tell
 	return nil
 }
 
@@ -172,7 +177,8 @@ func (a *answer) begin(ev llm.Event) {
 	a.begun = true
 	a.describe()
 	a.set(headerOverhead, strconv.FormatFloat(float64(a.passage.Overhead().Microseconds())/1000, 'f', 3, 64))
-	if ev.Marks&llm.MarkWhole != 0 {
+	switch {
+	case ev.Marks&llm.MarkWhole != 0:
 		a.set("Content-Type", "application/json")
 		a.set("Content-Length", strconv.Itoa(len(ev.Raw)))
 		cost := a.passage.Cost()
@@ -180,7 +186,11 @@ func (a *answer) begin(ev llm.Event) {
 		if cost.State != money.Unknown {
 			a.set(headerCost, cost.USD.String())
 		}
-	} else {
+	case ev.MediaType != "":
+		a.set("Content-Type", ev.MediaType)
+		a.set("X-Content-Type-Options", "nosniff")
+		a.set("X-Accel-Buffering", "no")
+	default:
 		a.set("Content-Type", a.streamType())
 		a.set("Cache-Control", "no-cache")
 		a.set("X-Accel-Buffering", "no")

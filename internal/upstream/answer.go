@@ -22,6 +22,7 @@ type readCloser = io.ReadCloser
 var (
 	contentTypeJSON = []string{"application/json"}
 	acceptStream    = []string{"text/event-stream"}
+	acceptAny       = []string{"*/*"}
 	userAgent       = []string{"fairlead"}
 )
 
@@ -76,7 +77,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 
 // plain reads an answer that comes in one piece.
 func (a *attempt) plain(res *http.Response) error {
-	if kind := mediaType(res); kind != "" && kind != "application/json" && !strings.HasSuffix(kind, "+json") {
+	if kind := mediaType(res); kind != "" && !isJSON(kind) {
 		return unexpected(kind, "JSON")
 	}
 	buf := answers.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
@@ -221,6 +222,8 @@ func (a *attempt) drain(reader dialect.Frames) {
 		}
 	}
 }
+
+func isJSON(kind string) bool { return kind == "application/json" || strings.HasSuffix(kind, "+json") }
 
 func mediaType(res *http.Response) string {
 	v := res.Header["Content-Type"]

@@ -95,7 +95,10 @@ func (a *attempt) run(ctx context.Context) error {
 	if res.StatusCode != http.StatusOK {
 		return a.refused(res)
 	}
-	if req.Stream {
+	switch {
+	case req.Surface.Forwarded():
+		return a.forward(res)
+	case req.Stream:
 		return a.stream(res)
 	}
 	return a.plain(res)
@@ -243,6 +246,8 @@ func (a *attempt) bill() {
 	case a.counted:
 		row.Bill.Usage = a.usage
 		row.Bill.Cost = a.target.Bill(a.usage, row.Total)
+	case mayBeBilled && a.call.Request.Surface.Forwarded():
+		row.Bill.Cost = a.target.uncounted(row.Total)
 	case mayBeBilled:
 		row.Bill.Usage = money.Tokens{Input: a.call.Request.PromptTokens(), Output: int64(a.text+3) / 4}
 		row.Bill.Cost = a.target.Bill(row.Bill.Usage, row.Total).AtBest(money.Estimated)

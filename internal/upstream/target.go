@@ -164,9 +164,15 @@ func (a *attempt) newRequest(ctx context.Context, spoken Spoken) (*http.Request,
 	bridge.Headers(client, func(name string, values []string) { header[name] = values })
 	maps.Copy(header, e.Header)
 	header["Content-Type"] = contentTypeJSON
-	if req.Stream {
+	if req.Form != nil {
+		header["Content-Type"] = []string{req.Form.ContentType()}
+	}
+	switch {
+	case req.Surface.Forwarded():
+		header["Accept"] = acceptAny
+	case req.Stream:
 		header["Accept"] = accepts(spoken.Codec)
-	} else {
+	default:
 		header["Accept"] = contentTypeJSON
 	}
 	if header["User-Agent"] == nil {

@@ -25,6 +25,16 @@ var imageModels = map[string]struct{ text, image string }{
 	"gemini-3.1-flash-image-preview": {"3", "60"},
 }
 
+// pictures are the prices of image tokens of OpenAI's models, which the imported file
+// leaves out; without them a picture would cost what text costs. gpt-image-1-mini as in
+// https://developers.openai.com/api/docs/models/gpt-image-1-mini; gpt-image-1.5 as public
+// price tables repeated them in 2026-11: 0.008 USD for a thousand tokens in, 0.133 USD for
+// a picture of 4,160 tokens out.
+var pictures = map[string]struct{ in, out string }{
+	"gpt-image-1-mini": {"2.5", "8"},
+	"gpt-image-1.5":    {"8", "32"},
+}
+
 // more are rows of models that came after the imported file; as genai-prices 0.2.3
 // has them, with the announcements that it names.
 var more = []catalog.Row{
@@ -50,6 +60,9 @@ func supplement(rows []catalog.Row) ([]catalog.Row, error) {
 			if price, ok := imageModels[r.Model]; ok {
 				r.Output, r.ImageOutput = price.text, price.image
 			}
+		}
+		if price, ok := pictures[r.Model]; ok && r.Provider == "openai" {
+			r.ImageInput, r.ImageOutput = price.in, price.out
 		}
 		if r.Provider != "anthropic" {
 			continue

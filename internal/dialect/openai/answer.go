@@ -16,6 +16,9 @@ var answerLimits = rawjson.Limits{Depth: 128}
 // Answer reads a plain answer with status 200: is it well formed, what did it use,
 // what is its id. The body is passed on as it is.
 func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
+	if req.Surface.Forwarded() {
+		return forwardedAnswer(req, body)
+	}
 	out := llm.Event{Marks: llm.MarkWhole, Raw: body}
 	doc, err := rawjson.Check(body, answerLimits)
 	if err != nil || doc.Root().Kind() != rawjson.Object {

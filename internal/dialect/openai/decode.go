@@ -14,6 +14,9 @@ import (
 // is kept, not copied: the caller must not change it afterwards. Errors are
 // *llm.Error of kind Invalid that name the field.
 func Decode(in llm.Incoming) (*llm.Request, error) {
+	if in.Surface.Forwarded() {
+		return decodeForwarded(in)
+	}
 	surface, body := in.Surface, in.Body
 	doc, err := rawjson.Check(body, in.Limits)
 	if err != nil {
@@ -85,6 +88,9 @@ func (k kinds) String() string {
 	return strings.Join(names, " or ")
 }
 
+// maxModel bounds a model's name in bytes.
+const maxModel = 256
+
 func model(doc *rawjson.Doc) (string, error) {
 	v, ok := doc.Get("model")
 	name, isStr := v.Str()
@@ -92,7 +98,7 @@ func model(doc *rawjson.Doc) (string, error) {
 	case !ok || !isStr || name == "":
 		return "", &llm.Error{Kind: llm.Invalid, Param: "model", Code: "missing_required_parameter",
 			Message: "model is missing; GET /v1/models lists what can be asked for"}
-	case len(name) > 256:
+	case len(name) > maxModel:
 		return "", invalid("model", "model must be at most 256 bytes long")
 	}
 	return name, nil

@@ -13,6 +13,9 @@ var jsonTrue = []byte("true")
 // own with only the edited fields changed, and the fields that were lost. The
 // client's slice is not written to; the result's pieces share its bytes.
 func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, loss []string, err error) {
+	if req.Surface.Forwarded() {
+		return encodeForwarded(req, opt)
+	}
 	edit := req.Doc.Edit()
 	if opt.Model != req.Model {
 		edit.Set(rawjson.AppendString(nil, opt.Model), "model")

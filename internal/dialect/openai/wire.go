@@ -1,5 +1,5 @@
-// Package openai is the codec of the OpenAI dialect: chat, completions, embeddings
-// and models, for clients that speak it and for upstreams that do.
+// Package openai is the codec of the OpenAI dialect: chat, completions, embeddings,
+// moderations, audio and images, for clients that speak it and for upstreams that do.
 //
 // Bytes in, values out: it opens no connection and knows no target. Requests and
 // answers are not re-encoded; the few fields that Fairlead edits are spliced into
@@ -30,7 +30,14 @@ func Path(req *llm.Request, _ llm.Options) string {
 	case llm.Embeddings:
 		return EmbeddingsPath
 	}
-	return ""
+	return forwardedPaths[req.Surface]
+}
+
+// forwardedPaths are those of the surfaces whose answers are passed on as they are.
+var forwardedPaths = map[llm.Surface]string{
+	llm.Moderations: "/moderations", llm.Speech: "/audio/speech",
+	llm.Transcriptions: "/audio/transcriptions", llm.Translations: "/audio/translations",
+	llm.Images: "/images/generations", llm.ImageEdits: "/images/edits", llm.ImageVariations: "/images/variations",
 }
 
 // kinds is a set of JSON kinds that a field may have; null is always allowed, as
@@ -66,11 +73,19 @@ var fieldKinds = map[llm.Surface]map[string]kinds{
 	llm.Embeddings: {
 		"model": isString, "input": isInput, "encoding_format": isString, "dimensions": isNumber, "user": isString,
 	},
+	llm.Moderations: {"model": isString, "input": isInput},
+	llm.Speech: {
+		"model": isString, "input": isString, "voice": isChoice, "instructions": isString, "response_format": isString,
+		"speed": isNumber, "stream_format": isString, "stream": isBool,
+	},
+	llm.Images:     {"model": isString, "prompt": isString, "n": isNumber, "stream": isBool, "partial_images": isNumber, "user": isString},
+	llm.ImageEdits: {"model": isString, "prompt": isString, "n": isNumber, "stream": isBool, "partial_images": isNumber, "user": isString},
 }
 
 // requiredField is the field, beside model, that a surface cannot do without.
 var requiredField = map[llm.Surface]string{
 	llm.Chat: "messages", llm.Completions: "prompt", llm.Embeddings: "input",
+	llm.Moderations: "input", llm.Speech: "input", llm.Images: "prompt", llm.ImageEdits: "prompt",
 }
 
 // maxChoices is the most answers that one request may ask for, as OpenAI bounds it.
