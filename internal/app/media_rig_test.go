@@ -166,7 +166,7 @@ const (
 		`"self-harm":false,"self-harm/intent":false,"self-harm/instructions":false,"sexual":false,"sexual/minors":false,"violence":false,"violence/graphic":false`
 )
 
-func sse(events ...string) string {
+func events(events ...string) string {
 	var b strings.Builder
 	for _, e := range events {
 		var kind struct {
@@ -191,12 +191,12 @@ func honestMedia(path string, stream bool, format string) (kind, body string) {
 		return kind, `{"id":"modr-1","model":"omni-moderation-latest","results":[{"flagged":true,"categories":{` + categories +
 			`},"category_scores":{` + scores + `},"category_applied_input_types":{` + applied + `}}]}`
 	case path == "/audio/speech" && stream:
-		return kind, sse(`{"type":"speech.audio.delta","audio":"aGk="}`, `{"type":"speech.audio.delta","audio":"aG8="}`,
+		return kind, events(`{"type":"speech.audio.delta","audio":"aGk="}`, `{"type":"speech.audio.delta","audio":"aG8="}`,
 			`{"type":"speech.audio.done","usage":{"input_tokens":14,"output_tokens":101,"total_tokens":115}}`)
 	case path == "/audio/speech":
 		return "audio/mpeg", sound
 	case path == "/audio/transcriptions" && stream:
-		return kind, sse(`{"type":"transcript.text.delta","delta":"Ahoy"}`, `{"type":"transcript.text.delta","delta":" there"}`,
+		return kind, events(`{"type":"transcript.text.delta","delta":"Ahoy"}`, `{"type":"transcript.text.delta","delta":" there"}`,
 			`{"type":"transcript.text.done","text":"Ahoy there",`+transcriptUsage+`}`)
 	case format == "srt", format == "text":
 		return "text/plain; charset=utf-8", "1\n00:00:00,000 --> 00:00:01,000\nAhoy, café\n"
@@ -205,10 +205,10 @@ func honestMedia(path string, stream bool, format string) (kind, body string) {
 	case path == "/audio/translations":
 		return kind, `{"text":"Hello there"}`
 	case path == "/images/generations" && stream:
-		return kind, sse(`{"type":"image_generation.partial_image",`+pictureFields+`,"partial_image_index":0}`,
+		return kind, events(`{"type":"image_generation.partial_image",`+pictureFields+`,"partial_image_index":0}`,
 			`{"type":"image_generation.completed",`+pictureFields+`,`+imagesUsage+`}`)
 	case path == "/images/edits" && stream:
-		return kind, sse(`{"type":"image_edit.partial_image",`+pictureFields+`,"partial_image_index":0}`,
+		return kind, events(`{"type":"image_edit.partial_image",`+pictureFields+`,"partial_image_index":0}`,
 			`{"type":"image_edit.completed",`+pictureFields+`,`+imagesUsage+`}`)
 	}
 	return kind, `{"created":1713833628,"data":[{"b64_json":"aGk="}],` + imagesUsage + `}`
