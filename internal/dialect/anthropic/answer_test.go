@@ -185,6 +185,9 @@ func TestErrors_RoundTrip(t *testing.T) {
 			t.Errorf("%s: %+v", message, e)
 		}
 	}
+	if e := DecodeError(400, []byte(`{"error":{"code":400,"message":"request (3031 tokens) exceeds the available context size (2048 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":3031,"n_ctx":2048}}`)); e.Kind != llm.TooLong || e.Code != "" {
+		t.Errorf("llama.cpp's: %+v", e)
+	}
 	e := DecodeError(400, []byte(`{"error":{"type":"brand_new_error","message":"`+strings.Repeat("é", 3000)+`"}}`))
 	if e.Kind != llm.Invalid || e.Code != "brand_new_error" || len(e.Message) > maxMessage+10 {
 		t.Errorf("%s %s, %d bytes", e.Kind, e.Code, len(e.Message))

@@ -132,7 +132,7 @@ func (w *Writer) open(dst []byte, d *llm.Delta) []byte {
 		return w.start(dst, b, string(append(head, `,"input":{}}`...)))
 	default:
 		if p.Kind == llm.Other && p.Dialect == Name {
-			return w.start(dst, b, string(p.Raw))
+			return w.start(dst, b, string(rawjson.AppendLine(nil, p.Raw)))
 		}
 		b.hidden = true
 		w.lost.Add(llm.FieldOther)
