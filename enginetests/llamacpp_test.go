@@ -318,14 +318,19 @@ func testNoEmbeddings(t *testing.T, gate server) {
 func TestLlamacpp_Tools(t *testing.T) {
 	t.Parallel()
 	gate := fairleadBefore(t, startEngine(t, "", 1024))
+	tools(t, gate, "to-openai-chat")
+	tools(t, gate, "own") // Messages and Responses would take the tools and not heed them
+}
+
+func tools(t *testing.T, gate server, model string) {
 	a := ask{turns: []string{"What is the weather in Paris?"}, most: 64, tool: "weather"}
 	for _, c := range clients {
 		if c.name == ollamaClient.name {
 			continue // its clients cannot demand a call, and a small model seldom makes one
 		}
 		for _, a.stream = range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s stream=%v", c.name, a.stream), func(t *testing.T) {
-				got, _ := c.ask(t, gate, "to-openai-chat", a)
+			t.Run(fmt.Sprintf("%s %s stream=%v", model, c.name, a.stream), func(t *testing.T) {
+				got, _ := c.ask(t, gate, model, a)
 				name, arguments, _ := strings.Cut(got.tool, " ")
 				var city map[string]string
 				if err := json.Unmarshal([]byte(arguments), &city); err != nil || name != "weather" || len(city) != 1 || got.why != c.called || got.out == 0 {
