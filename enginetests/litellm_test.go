@@ -43,9 +43,9 @@ func startLiteLLM(t *testing.T, up *testkit.Upstream) server {
 	file := filepath.Join(home, "config.yaml")
 	config := "model_list:\n"
 	for name := range opinionModels {
-		config += fmt.Sprintf("  - { model_name: %s, litellm_params: { model: hosted_vllm/%s, api_base: %q, api_key: k } }\n", name, name, up.BaseURL())
+		config += fmt.Sprintf("  - { model_name: %s, litellm_params: { model: hosted_vllm/%s, api_base: %q, api_key: k, use_chat_completions_api: true } }\n", name, name, up.BaseURL())
 	}
-	config += "litellm_settings: { drop_params: true, telemetry: false, num_retries: 0 }\ngeneral_settings: { master_key: sk-litellm }\n"
+	config += "router_settings: { disable_cooldowns: true, num_retries: 0 }\nlitellm_settings: { drop_params: true, telemetry: false, num_retries: 0 }\ngeneral_settings: { master_key: sk-litellm }\n"
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -97,16 +97,41 @@ func TestSecondOpinion(t *testing.T) {
 	}
 	ours := startFairlead(t, config)
 
-	var out strings.Builder
+	found, cases := map[string][]string{}, map[string][]string{}
 	for _, c := range opinions {
-		fmt.Fprintf(&out, "# %s: POST %s %s\n", c.name, c.path, c.body)
 		sentUs, gotUs := hear(t, ours, up, c)
 		sentThem, gotThem := hear(t, theirs, up, c)
-		differences(&out, "sent", sentUs, sentThem)
-		differences(&out, "got", gotUs, gotThem)
-		out.WriteString("\n")
+		var lines []string
+		differences(&lines, "sent", sentUs, sentThem)
+		differences(&lines, "got", gotUs, gotThem)
+		found[c.name] = lines
+		for _, line := range lines {
+			cases[line] = append(cases[line], c.name)
+		}
 	}
-	testkit.Golden(t, "golden/second_opinion.txt", []byte(out.String()))
+	testkit.Golden(t, "golden/second_opinion.txt", report(found, cases))
+}
+
+// often is in how many cases a difference must be to be told once for all.
+const often = 3
+
+func report(found, cases map[string][]string) []byte {
+	var out bytes.Buffer
+	out.WriteString("# often\n")
+	for _, line := range slices.Sorted(maps.Keys(cases)) {
+		if n := len(cases[line]); n >= often {
+			fmt.Fprintf(&out, "%s (%d cases, such as %s)\n", line, n, cases[line][0])
+		}
+	}
+	for _, c := range opinions {
+		fmt.Fprintf(&out, "\n# %s\n%s %s\n", c.name, c.path, c.body)
+		for _, line := range found[c.name] {
+			if len(cases[line]) < often {
+				out.WriteString(line + "\n")
+			}
+		}
+	}
+	return out.Bytes()
 }
 
 // hear sends a case and gives what upstream was sent and what the client got, as JSON values without what is
@@ -120,15 +145,7 @@ func hear(t *testing.T, s server, up *testkit.Upstream, c opinion) (sent, got an
 	}
 	answer := object{"status": float64(r.status)}
 	if strings.Contains(r.header.Get("Content-Type"), "event-stream") {
-		var list []any
-		for _, d := range events(t, r.body) {
-			var v any
-			if json.Unmarshal(d, &v) != nil {
-				v = string(d)
-			}
-			list = append(list, v)
-		}
-		answer["events"] = list
+		streamed(answer, events(t, r.body))
 	} else {
 		var body any
 		if json.Unmarshal(r.body, &body) != nil {
@@ -139,13 +156,36 @@ func hear(t *testing.T, s server, up *testkit.Upstream, c opinion) (sent, got an
 	return sent, scrub(any(answer))
 }
 
+// streamed describes a stream: its kinds of events in their order, and the first and the last in full.
+func streamed(answer object, data [][]byte) {
+	var kinds []string
+	var first, last any
+	for _, d := range data {
+		var v any
+		kind := string(d)
+		if json.Unmarshal(d, &v) == nil {
+			if last = v; first == nil {
+				first = v
+			}
+			kind = "event"
+			if m, ok := v.(map[string]any); ok && m["type"] != nil {
+				kind, _ = m["type"].(string)
+			}
+		}
+		if len(kinds) == 0 || kinds[len(kinds)-1] != kind {
+			kinds = append(kinds, kind)
+		}
+	}
+	answer["kinds"], answer["first"], answer["last"] = strings.Join(kinds, " "), first, last
+}
+
 // scrub replaces what is made anew for every answer.
 func scrub(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, m := range v {
 			switch name {
-			case "id", "item_id", "created", "created_at", "completed_at", "responseId", "createTime", "obfuscation":
+			case "id", "call_id", "item_id", "sequence_number", "created", "created_at", "completed_at", "responseId", "createTime", "obfuscation":
 				v[name] = "…"
 			default:
 				v[name] = scrub(m)
@@ -162,7 +202,7 @@ func scrub(v any) any {
 }
 
 // differences writes a line for each place where two values are not the same.
-func differences(out *strings.Builder, at string, ours, theirs any) {
+func differences(out *[]string, at string, ours, theirs any) {
 	if reflect.DeepEqual(ours, theirs) {
 		return
 	}
@@ -182,7 +222,7 @@ func differences(out *strings.Builder, at string, ours, theirs any) {
 			if xok && yok {
 				differences(out, at+"."+name, x, y)
 			} else {
-				fmt.Fprintf(out, "%s.%s: ours %s, theirs %s\n", at, name, shown(x, xok), shown(y, yok))
+				*out = append(*out, fmt.Sprintf("%s.%s: ours %s, theirs %s", at, name, shown(x, xok), shown(y, yok)))
 			}
 		}
 		return
@@ -195,7 +235,7 @@ func differences(out *strings.Builder, at string, ours, theirs any) {
 		}
 		return
 	}
-	fmt.Fprintf(out, "%s: ours %s, theirs %s\n", at, shown(ours, true), shown(theirs, true))
+	*out = append(*out, fmt.Sprintf("%s: ours %s, theirs %s", at, shown(ours, true), shown(theirs, true)))
 }
 
 func shown(v any, there bool) string {
