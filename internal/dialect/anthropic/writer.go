@@ -103,7 +103,7 @@ func (w *Writer) begin(dst []byte, id, model string) []byte {
 	}
 	dst = append(dst, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":"...)
 	dst = appendHead(dst, w.req, id, model)
-	dst = append(dst, `,"content":[],"stop_reason":null,"stop_sequence":null,"usage":`...)
+	dst = append(dst, `,"content":[],"stop_reason":null,"stop_sequence":null,"stop_details":null,"usage":`...)
 	return append(appendUsage(dst, usage), "}}\n\n"...)
 }
 
