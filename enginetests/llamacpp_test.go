@@ -74,9 +74,8 @@ func fairleadBefore(t testing.TB, engine server) server {
 // TestLlamacpp asks every surface of the engine in every client's dialect. One model on two cores answers all of
 // it, so one question comes after the other.
 //
-//nolint:paralleltest,tparallel // see above
+//nolint:paralleltest // one model answers
 func TestLlamacpp(t *testing.T) {
-	t.Parallel()
 	engine := startEngine(t, "", 1024)
 	gate := fairleadBefore(t, engine)
 	want := baseline(t, engine)
@@ -314,9 +313,8 @@ func testNoEmbeddings(t *testing.T, gate server) {
 // TestLlamacpp_Tools: the template of the model has no tools, so Fairlead asks for a call by grammar, which only
 // the engine's Chat knows.
 //
-//nolint:paralleltest,tparallel // one model answers
+//nolint:paralleltest // one model answers
 func TestLlamacpp_Tools(t *testing.T) {
-	t.Parallel()
 	gate := fairleadBefore(t, startEngine(t, "", 1024))
 	tools(t, gate, "to-openai-chat")
 	tools(t, gate, "own") // Messages and Responses would take the tools and not heed them
@@ -347,9 +345,8 @@ var predicted = regexp.MustCompile(`(?m)^llamacpp:tokens_predicted_total (\d+)`)
 // TestLlamacpp_HangUp: when a client leaves, the engine stops generating. Its one slot answers in order, so once a
 // further question is answered, what was generated for the first one can be counted.
 //
-//nolint:paralleltest,tparallel // one model answers
+//nolint:paralleltest // one model answers
 func TestLlamacpp_HangUp(t *testing.T) {
-	t.Parallel()
 	const most = 30_000
 	model := filepath.Join(t.TempDir(), "tiny.gguf")
 	enginetest.WriteModel(t, model)

@@ -135,9 +135,8 @@ func (s server) load(t *testing.T, path string) {
 // TestOllama asks the native API of Ollama's own server in every client's dialect. It has no fast kernels when it is
 // built from its module, so the answers are short.
 //
-//nolint:paralleltest,tparallel // one model answers
+//nolint:paralleltest // one model answers
 func TestOllama(t *testing.T) {
-	t.Parallel()
 	up := startOllama(t)
 	gate := startFairlead(t, fmt.Sprintf(`targets:
   native: { provider: ollama, base_url: %[1]q, model: %[2]s, dialect: ollama }
