@@ -67,7 +67,9 @@ func startEngine(t testing.TB, model string, tokens int) server {
 	go func() { ended <- e.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Errorf("the engine: %v", err)
+		}
 	})
 	wait, stop := context.WithTimeout(t.Context(), cfg.StartTimeout)
 	defer stop()

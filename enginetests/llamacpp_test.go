@@ -22,11 +22,10 @@ var question = ask{
 	most:   32,
 }
 
-func (a ask) streamed() ask        { a.stream = true; return a }
-func (a ask) atMost(n int) ask     { a.most = n; return a }
-func (a ask) until(s string) ask   { a.stop = s; return a }
-func (a ask) shaped(s string) ask  { a.schema = s; return a }
-func (a ask) calling(s string) ask { a.tool = s; return a }
+func (a ask) streamed() ask       { a.stream = true; return a }
+func (a ask) atMost(n int) ask    { a.most = n; return a }
+func (a ask) until(s string) ask  { a.stop = s; return a }
+func (a ask) shaped(s string) ask { a.schema = s; return a }
 
 const numberSchema = `{"type":"object","properties":{"colors":{"type":"integer","minimum":0,"maximum":9}},"required":["colors"],"additionalProperties":false}`
 
