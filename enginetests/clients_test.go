@@ -38,11 +38,11 @@ type said struct {
 type client struct {
 	name string
 	// ends, cut and called are its words for an answer that is over, reached its limit, or
-	// calls a tool; stopped is its word for a stop sequence, where it is not that of ends.
-	ends, cut, called, stopped string
-	path                       func(model string, a ask) string
-	body                       func(model string, a ask) object
-	read                       func(t testing.TB, a ask, body []byte) said
+	// calls a tool.
+	ends, cut, called string
+	path              func(model string, a ask) string
+	body              func(model string, a ask) object
+	read              func(t testing.TB, a ask, body []byte) said
 	// tooLong reports whether an error body has this dialect's shape for a prompt that
 	// does not fit; its message is looked at elsewhere.
 	tooLong func(body []byte) (message string, ok bool)
@@ -245,7 +245,7 @@ var responsesClient = client{
 }
 
 var anthropicClient = client{
-	name: "anthropic", ends: "end_turn", cut: "max_tokens", called: "tool_use", stopped: "stop_sequence",
+	name: "anthropic", ends: "end_turn", cut: "max_tokens", called: "tool_use",
 	path: func(string, ask) string { return "/v1/messages" },
 	body: func(model string, a ask) object {
 		b := object{"model": model, "messages": messages(a), "max_tokens": a.most, "temperature": 0}

@@ -88,6 +88,15 @@ func TestLlamacpp(t *testing.T) {
 	t.Run("own dialect", func(t *testing.T) { testOwn(t, gate, want) })
 	t.Run("completions", func(t *testing.T) { testCompletions(t, engine, gate) })
 	t.Run("count tokens", func(t *testing.T) { testCount(t, gate, want) })
+	// OpenAI lets clients leave the type out. Bytes that pass through are not mended.
+	t.Run("an assistant's turn without its type is refused", func(t *testing.T) {
+		body := responsesClient.body("own", question)
+		body["input"] = messages(question)
+		message, _ := openaiTooLong(gate.do(t, "/v1/responses", encode(body)).body)
+		if message != "Cannot determine type of 'item'" {
+			t.Errorf("llama.cpp says %q now: amend docs/real-engines.md", message)
+		}
+	})
 	t.Run("embeddings are refused", func(t *testing.T) { testNoEmbeddings(t, gate) })
 }
 
