@@ -64,8 +64,9 @@ vuln:
 	@echo "govulncheck"
 	@sh scripts/vuln.sh $(TOOL) govulncheck ./...
 
-bench: ## rerun the load scenarios of bench/ and print their figures
+bench: ## rerun the load scenarios of bench/, and what translating a stream costs per pair
 	@$(GO) run ./bench
+	@$(GO) test ./internal/dialect -run '^$$' -bench Stream
 
 smoke: ## what has grown large: a report, never a failure
 	@$(GO) run ./internal/arch/smoke

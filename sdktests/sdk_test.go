@@ -1,10 +1,14 @@
-// Package sdktests runs OpenAI's official SDKs of Python, JavaScript and Go against the built fairlead binary: with the
-// fake upstream, where every answer is known to the byte, and with a real small model on this machine.
+// Package sdktests runs the SDKs that clients use against the built fairlead binary, as judges: with a fake upstream, where
+// every answer is known to the byte, and with a real small model on this machine.
 //
-// The Go suite is in openaigo_test.go; the others lie in python and js and run as child processes that get what they need
+// TestSDK_Fake is OpenAI's Python, JavaScript and Go before targets that speak OpenAI's dialect. TestSDK_Dialects is everyone's
+// on the other surfaces (Anthropic's, Google's, Ollama's, Responses, LangChain, Vercel's AI SDK), before targets that speak
+// OpenAI's dialect, Anthropic's and Gemini's. TestSDK_Real has the real model behind all of them.
+//
+// The Go suites are files of this package; the others lie in python and js and run as child processes that get what they need
 // by environment variables. They know nothing of Fairlead's code, only its address, a key and the names in stack_test.go.
 // What they need is put into .cache/sdk by setup.sh; without it they are skipped, or fail with CI=true. With
-// FAIRLEAD_SDK_DIRECT=1 they talk to the fake itself: what fails there is the suite's own fault. Start at TestSDK_Fake.
+// FAIRLEAD_SDK_DIRECT=1 OpenAI's talk to the fake itself: what fails there is the suite's own fault. Start at TestSDK_Fake.
 package sdktests
 
 import (
@@ -33,8 +37,13 @@ type suite struct {
 
 var suites = []suite{
 	{"go", goFake, goReal},
-	{"python", python, python},
-	{"js", func(t *testing.T, s *stack) { js(t, s, "fake.test.js") }, func(t *testing.T, s *stack) { js(t, s, "real.test.js") }},
+	{"python", files(python, "test_fake.py"), files(python, "test_real.py")},
+	{"js", files(js, "fake.test.js"), files(js, "real.test.js")},
+}
+
+// files makes a suite of test files of one language.
+func files(runner func(*testing.T, *stack, ...string), names ...string) func(*testing.T, *stack) {
+	return func(t *testing.T, s *stack) { runner(t, s, names...) }
 }
 
 func TestSDK_Fake(t *testing.T) {
@@ -65,6 +74,12 @@ func TestSDK_Real(t *testing.T) {
 			suite.real(t, s)
 		})
 	}
+	for _, suite := range dialects {
+		t.Run(suite.name+" dialects", func(t *testing.T) {
+			need(t, suite.name)
+			suite.real(t, s)
+		})
+	}
 }
 
 // wrong are the mistakes that the suites make on purpose. Who refuses them, Fairlead or upstream, is not the point here.
@@ -76,7 +91,8 @@ func checkRequests(t *testing.T, requests []*testkit.Received) {
 	checked := 0
 	for _, request := range requests {
 		body := strings.ReplaceAll(string(request.Body), ": ", ":")
-		if request.Method != "POST" || slices.ContainsFunc(wrong, func(part string) bool { return strings.Contains(body, part) }) {
+		other := strings.HasPrefix(request.Path, "/v1/messages") || strings.HasPrefix(request.Path, "/v1beta") // the fake checks those itself
+		if request.Method != "POST" || other || slices.ContainsFunc(wrong, func(part string) bool { return strings.Contains(body, part) }) {
 			continue
 		}
 		checked++
@@ -98,7 +114,7 @@ func need(t *testing.T, name string) {
 		return
 	}
 	if _, err := os.Stat(filepath.Join(sdkDir(t), name+".stamp")); err != nil {
-		missing(t, "OpenAI's %s SDK is not there; to get it: sh sdktests/setup.sh", name)
+		missing(t, "the %s SDKs are not there; to get it: sh sdktests/setup.sh", name)
 	}
 }
 
@@ -112,20 +128,27 @@ func missing(t *testing.T, format string, arguments ...any) {
 
 func sdkDir(t *testing.T) string { return filepath.Join(testkit.Root(t), ".cache", "sdk") }
 
-func python(t *testing.T, s *stack) {
+func python(t *testing.T, s *stack, files ...string) {
 	program := os.Getenv("FAIRLEAD_PYTHON")
 	if program == "" {
 		program = "python3"
 	}
+	arguments := []string{"-s", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=3", "-rs", "--rootdir=python"}
+	for _, file := range files {
+		arguments = append(arguments, filepath.Join("python", file))
+	}
 	run(t, s, []string{
 		"PYTHONPATH=" + filepath.Join(sdkDir(t), "python"), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1",
 		"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", // only what is pinned, not what this machine has
-	}, program, "-s", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=3", "-rs", "python")
+	}, program, arguments...)
 }
 
-func js(t *testing.T, s *stack, file string) {
-	run(t, s, []string{"NODE_PATH=" + filepath.Join(sdkDir(t), "js", "node_modules")},
-		"node", "--test", "--test-reporter=spec", "--test-timeout=60000", filepath.Join("js", file))
+func js(t *testing.T, s *stack, files ...string) {
+	arguments := []string{"--test", "--test-reporter=spec", "--test-timeout=60000"}
+	for _, file := range files {
+		arguments = append(arguments, filepath.Join("js", file))
+	}
+	run(t, s, []string{"NODE_PATH=" + filepath.Join(sdkDir(t), "js", "node_modules")}, "node", arguments...)
 }
 
 // run runs one suite and fails with its whole output.

@@ -52,8 +52,29 @@ var models = map[string]string{
 	"silent":       "hold",
 }
 
-// plans are names with two targets; both answer from chat in the end.
-var plans = map[string]string{"fallback": "[failing, chat]", "fallback-cut": "[cut-early, chat]"}
+// able are corrections to what a server of that kind is said to be able to do.
+var able = map[string]string{"thinks": ", abilities: {add: [thinking]}"}
+
+// claudes and geminis are names behind which the fake speaks Anthropic's and Gemini's dialect.
+var (
+	claudes = map[string]string{
+		"claude": "", "claude-echo": "echo", "claude-counts": "cached=3,reasoning=20,think", "claude-refuses": "refuse", "claude-limited": "status=429,retry-after=7",
+		"claude-failing": "status=500", "claude-overloaded": "status=529", "claude-unauthorized": "status=401", "claude-breaks": "error-event=5,error-name=error",
+		"claude-cut": "cut-event=6", "claude-mute": "no-finish", "claude-undone": "no-done", "claude-odd": "crlf,pings,write=5",
+		"claude-stillborn": "error-event=0,error-name=error",
+	}
+	geminis = map[string]string{
+		"gemini": "", "gemini-echo": "echo", "gemini-counts": "cached=3,reasoning=20,think", "gemini-refuses": "refuse", "gemini-limited": "status=429,retry-after=7",
+		"gemini-failing": "status=500", "gemini-overloaded": "status=503", "gemini-breaks": "error-event=5", "gemini-cut": "cut-event=6",
+		"gemini-mute": "no-finish", "gemini-odd": "crlf,pings,write=5",
+	}
+)
+
+// plans are names with two targets; both answer from chat in the end. Crossings have targets of several dialects.
+var (
+	plans     = map[string]string{"fallback": "[failing, chat]", "fallback-cut": "[cut-early, chat]"}
+	crossings = map[string]string{"to-claude": "[failing, gemini-overloaded, claude]", "to-gemini": "[claude-stillborn, cut-early, gemini]"}
+)
 
 // stack is a server under test.
 type stack struct {
@@ -84,6 +105,11 @@ func fakeStack(t *testing.T) *stack {
 	for name, behavior := range models {
 		options = append(options, testkit.WithAlias(name, behavior))
 	}
+	for _, others := range []map[string]string{claudes, geminis} {
+		for name, behavior := range others {
+			options = append(options, testkit.WithAlias(name, behavior))
+		}
+	}
 	up := testkit.NewUpstream(t, options...)
 	s := &stack{baseURL: up.BaseURL(), key: clientKey, model: "chat", embed: "embed", fakeURL: up.URL(), fake: up, direct: direct()}
 	if s.direct {
@@ -93,12 +119,20 @@ func fakeStack(t *testing.T) *stack {
 	config.WriteString("targets:\n")
 	for _, name := range sorted(models) {
 		// One try: a retry would meet the same behaviour again. Where a retry is the point, the name is another's.
-		fmt.Fprintf(&config, "  %s: { provider: openai-compatible, base_url: %q, key: \"${UPSTREAM_KEY}\", model: %s, retry: {attempts: %d} }\n",
-			name, up.BaseURL(), name, attempts(name))
+		fmt.Fprintf(&config, "  %s: { provider: openai-compatible, base_url: %q, key: \"${UPSTREAM_KEY}\", model: %s, retry: {attempts: %d}%s }\n",
+			name, up.BaseURL(), name, attempts(name), able[name])
+	}
+	for _, name := range sorted(claudes) {
+		fmt.Fprintf(&config, "  %s: { provider: anthropic, base_url: %q, key: \"${UPSTREAM_KEY}\", model: %s, retry: {attempts: 1} }\n", name, up.BaseURL(), name)
+	}
+	for _, name := range sorted(geminis) {
+		fmt.Fprintf(&config, "  %s: { provider: google, dialect: gemini, base_url: %q, key: \"${UPSTREAM_KEY}\", model: %s, retry: {attempts: 1} }\n", name, up.URL()+"/v1beta", name)
 	}
 	config.WriteString("models:\n")
-	for _, name := range sorted(plans) {
-		fmt.Fprintf(&config, "  %s: { plan: %s }\n", name, plans[name])
+	for _, some := range []map[string]string{plans, crossings} {
+		for _, name := range sorted(some) {
+			fmt.Fprintf(&config, "  %s: { plan: %s }\n", name, some[name])
+		}
 	}
 	s.baseURL = fairlead(t, config.String(), "UPSTREAM_KEY="+upstreamKey) + "/v1"
 	return s

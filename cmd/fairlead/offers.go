@@ -67,6 +67,7 @@ its abilities and the data classes that it may see, too.`,
 	r.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.ValidArgsFunction = one(completeNames(r, offered("target")))
+	cmd.AddCommand(abilitiesCommand(r), probeCommand(r))
 	return cmd
 }
 
@@ -92,7 +93,7 @@ func orUnknown(s string) string {
 func showTarget(w io.Writer, offers []server.Offer, name string, asJSON bool) error {
 	at := slices.IndexFunc(offers, func(o server.Offer) bool { return o.Name == name })
 	if at < 0 {
-		return &exitError{exitRefused, fmt.Errorf("there is no target %q: `fairlead targets` lists them", name)}
+		return noTarget(name)
 	}
 	if asJSON {
 		return writeJSON(w, offers[at])
@@ -109,7 +110,7 @@ func showTarget(w io.Writer, offers []server.Offer, name string, asJSON bool) er
 	for _, line := range [][2]string{
 		{"target", name}, {"provider", d.Provider}, {"model", orDash(d.Model)}, {"endpoint", orDash(d.BaseURL)}, {"state", d.State},
 		{"price", "USD per million tokens: " + orUnknown(d.PriceIn) + " in, " + orUnknown(d.PriceOut) + " out"},
-		{"context", window}, {"classes", classes}, {"can", strings.Join(d.Abilities, " ")},
+		{"context", window}, {"classes", classes}, {"can", folded(d.Abilities, 90, 10)},
 	} {
 		if _, err := fmt.Fprintf(w, "%-10s%s\n", line[0], fold(line[1], maxWidth-10, "\n          ")); err != nil {
 			return err

@@ -73,6 +73,27 @@ func short(s string, n int) string {
 	return string([]rune(s)[:n-1]) + "…"
 }
 
+// folded are words on lines of at most width characters, the second and later ones indented.
+func folded(words []string, width, indent int) string {
+	var out strings.Builder
+	at := 0
+	for _, word := range words {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case at == 0:
+		case at+1+n > width:
+			out.WriteString("\n" + strings.Repeat(" ", indent))
+			at = 0
+		default:
+			out.WriteByte(' ')
+			at++
+		}
+		out.WriteString(word)
+		at += n
+	}
+	return out.String()
+}
+
 func orDash(s string) string {
 	if s == "" {
 		return "–"

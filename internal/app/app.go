@@ -112,6 +112,7 @@ func (a *App) wire(ctx context.Context, prices *catalog.Catalog) error {
 	hall := &pipeline.Hall{
 		Authenticate: a.authenticate,
 		House:        a.house.Load,
+		AnsweredBy:   a.answeredBy,
 		Recordable:   a.ledger.Ready,
 		Streams:      make(chan struct{}, cfg.Limits.Streams),
 		Reserve:      a.reserve,

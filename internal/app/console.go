@@ -35,10 +35,37 @@ func (a *App) consoleTargets() []console.Target {
 	var targets []console.Target
 	for _, o := range a.withStates(*a.offers.Load()) {
 		if d := o.Detail; d != nil {
-			targets = append(targets, console.Target{Name: o.Name, Provider: d.Provider, Model: d.Model, State: d.State, Price: priceText(d)})
+			targets = append(targets, console.Target{Name: o.Name, Provider: d.Provider, Model: d.Model, State: d.State, Price: priceText(d), Reach: reachOf(d)})
 		}
 	}
 	return targets
+}
+
+// reachOf is a target's part of the capability matrix in the console's words.
+func reachOf(d *server.Detail) (r console.Reach) {
+	for _, way := range d.Clients {
+		switch {
+		case way.How == server.Forwarded && !slices.Contains(r.Forwarded, way.Dialect):
+			r.Forwarded = append(r.Forwarded, way.Dialect)
+		case way.How == server.Translated:
+			if word := way.Dialect + " → " + way.To; !slices.Contains(r.Translated, word) {
+				r.Translated = append(r.Translated, word)
+			}
+		}
+	}
+	for _, can := range d.Can {
+		switch can.State {
+		case server.Yes:
+			r.Can = append(r.Can, can.Ability)
+		case server.ByGrammar:
+			r.Can = append(r.Can, can.Ability+" (by grammar)")
+		case server.Assumed:
+			r.Assumed = append(r.Assumed, can.Ability)
+		default:
+			r.Lacks = append(r.Lacks, can.Ability)
+		}
+	}
+	return r
 }
 
 // priceText is a target's price in words, "" when it is not known.

@@ -122,6 +122,7 @@ func (a *App) offerList(cfg *config.Config) []server.Offer {
 			Assumed: !price.inCatalog, Classes: t.Classes, Context: a.build.catalog.ContextWindow(t.Provider, t.Model), State: "configured",
 		}
 		d.PriceIn, d.PriceOut = price.published()
+		a.build.matrix(t, d)
 		offers = append(offers, server.Offer{Name: t.Name, Kind: "target", Detail: d, Created: created})
 	}
 	return offers

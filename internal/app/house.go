@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -133,7 +134,7 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 	}
 	out.Endpoint = upstream.Endpoint{Header: http.Header{}}
 	out.Transport = jobs(b.pool(t.Timeouts.Connect), provider, base)
-	return out, credentials(&out.Endpoint, t, provider)
+	return out, b.credentials(&out.Endpoint, t, provider)
 }
 
 // jobs makes answers of the jobs that some providers answer with. Runpod's endpoints
@@ -170,22 +171,15 @@ func (b *builder) close() {
 }
 
 // credentials puts the key and the configured headers onto an endpoint.
-func credentials(to *upstream.Endpoint, t *config.Target, p *catalog.Provider) error {
+func (b *builder) credentials(to *upstream.Endpoint, t *config.Target, p *catalog.Provider) error {
 	h := to.Header
 	key, err := t.Key.Reveal()
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
 	if key != "" {
-		switch form := authForm(p); {
-		case form == "x-api-key", form == "api-key", form == "x-goog-api-key":
-			h.Set(form, key)
-		case form == "aws-sigv4" && strings.Contains(key, ":"): // else it is a bearer token
-			if to.Sign, err = upstream.SignAWS(key, "", time.Now); err != nil {
-				return fmt.Errorf("key: %w", err)
-			}
-		default:
-			h.Set("Authorization", "Bearer "+key)
+		if err := b.key(to, key, t, authForm(p)); err != nil {
+			return fmt.Errorf("key: %w", err)
 		}
 	}
 	for _, header := range t.Headers {
@@ -194,6 +188,35 @@ func credentials(to *upstream.Endpoint, t *config.Target, p *catalog.Provider) e
 			return fmt.Errorf("headers: %s: %w", header.Name, err)
 		}
 		h.Set(header.Name, value)
+	}
+	return nil
+}
+
+// key puts a key onto an endpoint in the form that the provider wants.
+func (b *builder) key(to *upstream.Endpoint, key string, t *config.Target, form string) (err error) {
+	switch {
+	case form == "x-api-key", form == "api-key", form == "x-goog-api-key":
+		to.Header.Set(form, key)
+	case form == "aws-sigv4" && strings.Contains(key, ":"): // else it is a bearer token
+		base, err := url.Parse(t.BaseURL)
+		if err != nil {
+			return err
+		}
+		if t.Region == "" && upstream.RegionOfAWS(base.Hostname()) == "" {
+			return fmt.Errorf("the host %s names no AWS region to sign for: set region, such as region: eu-central-1", base.Hostname())
+		}
+		to.Sign, err = upstream.SignAWS(key, t.Region, time.Now)
+		return err
+	case form == "google-adc" && strings.HasPrefix(strings.TrimSpace(key), "{"):
+		tokens, err := upstream.NewGoogleTokens([]byte(key), b.pool(t.Timeouts.Connect))
+		if err != nil {
+			return err
+		}
+		to.Sign = tokens.Sign
+	case form == "google-adc" && (strings.ContainsAny(key, `/\`) || strings.HasSuffix(key, ".json")):
+		return errors.New(`it is the name of a file and not its content: write file: before it, such as key: "file:${GOOGLE_APPLICATION_CREDENTIALS}"`)
+	default: // an access token of Google's, too
+		to.Header.Set("Authorization", "Bearer "+key)
 	}
 	return nil
 }

@@ -46,19 +46,22 @@ type model struct {
 
 // Load reads the embedded data. An error means that the binary was built from bad
 // files; the tests of this package would have failed.
-func Load() (*Catalog, error) {
+func Load() (*Catalog, error) { return LoadFrom(data) }
+
+// LoadFrom reads data of the same form: the folders providers, flavors and prices.
+func LoadFrom(data fs.FS) (*Catalog, error) {
 	c := &Catalog{
 		byName:  map[string]*Provider{},
 		flavors: map[string]*flavor{},
 		prices:  map[string]func() []model{},
 	}
-	if err := eachFile("flavors", c.addFlavor); err != nil {
+	if err := eachFile(data, "flavors", c.addFlavor); err != nil {
 		return nil, err
 	}
-	if err := eachFile("providers", c.addProvider); err != nil {
+	if err := eachFile(data, "providers", c.addProvider); err != nil {
 		return nil, err
 	}
-	err := eachFile("prices", func(file string, text []byte) error {
+	err := eachFile(data, "prices", func(file string, text []byte) error {
 		provider := strings.TrimSuffix(file, ".jsonl")
 		if c.byName[provider] == nil {
 			return fmt.Errorf("prices/%s: there is no providers/%s.toml", file, provider)
@@ -78,12 +81,15 @@ func MustLoad() *Catalog {
 	return c
 }
 
-func eachFile(dir string, add func(file string, text []byte) error) error {
+func eachFile(data fs.FS, dir string, add func(file string, text []byte) error) error {
 	entries, err := fs.ReadDir(data, dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
 		text, err := fs.ReadFile(data, path.Join(dir, e.Name()))
 		if err != nil {
 			return err
@@ -226,7 +232,7 @@ func (c *Catalog) Price(provider, name string, at time.Time) (*Price, bool) {
 	if !ok {
 		return nil, false
 	}
-	name = strings.ToLower(name)
+	name = p.priced(name)
 	m, ok := c.model(p, name)
 	if dashed := dashDate(name); !ok && dashed != name {
 		m, ok = c.model(p, dashed)
@@ -253,11 +259,16 @@ func (c *Catalog) ContextWindow(provider, name string) int64 {
 	if !ok {
 		return 0
 	}
-	m, ok := c.model(p, strings.ToLower(name))
+	m, ok := c.model(p, p.priced(name))
 	if !ok {
 		return 0
 	}
 	return m.rows[0].Context
+}
+
+// priced is a model's name as price rows have it.
+func (p *Provider) priced(model string) string {
+	return strings.TrimSuffix(strings.ToLower(model), p.Prices.Suffix)
 }
 
 // billedBy finds the provider whose prices a name stands for.

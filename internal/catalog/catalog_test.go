@@ -42,7 +42,7 @@ func TestLoad_EveryProviderIsComplete(t *testing.T) {
 				t.Errorf("%s: surface %q is not one of %v", p.ID, s, surfaces)
 			}
 		}
-		if p.Kind == catalog.Hosted && p.API.Auth != "none" && len(p.API.KeyEnv) == 0 {
+		if p.Kind == catalog.Hosted && p.API.Auth != "none" && p.API.KeyReference(nil) == "" {
 			t.Errorf("%s: a hosted provider names the variable of its key", p.ID)
 		}
 		if p.Kind == catalog.SelfHosted && p.API.BaseURL != "" {
@@ -67,7 +67,7 @@ func TestLoad_NamesThatUsersRelyOn(t *testing.T) {
 	c := load(t)
 	for id := range strings.FieldsSeq(`openai anthropic google azure aws together fireworks groq mistral deepseek
 		openrouter cohere x-ai vertex replicate vllm tgi trtllm triton ollama llamacpp sglang lmstudio local
-		modal runpod baseten beam openai-compatible`) {
+		modal runpod baseten beam openai-compatible jina voyageai`) {
 		if p, ok := c.Provider(id); !ok || p.ID != id {
 			t.Errorf("provider %s is missing", id)
 		}
@@ -353,6 +353,35 @@ func BenchmarkUsage(b *testing.B) {
 	for b.Loop() {
 		if _, _, err := c.Usage("openai", "chat", body); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestDoes_ModelsThatLackWhatTheirProviderHas(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, tc := range []struct{ provider, model, lack string }{
+		{"aws", "anthropic.claude-3-haiku-20240307-v1:0", "json_schema thinking"},
+		{"aws", "us.anthropic.claude-3-7-sonnet-20250219-v1:0", "json_schema"},
+		{"aws", "eu.anthropic.claude-sonnet-4-20250514-v1:0", "json_schema"},
+		{"aws", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", ""},
+		{"aws", "amazon.nova-lite-v1:0", "json_schema thinking"},
+		{"aws", "openai.gpt-oss-120b-1:0", ""},
+		{"anthropic", "claude-3-5-haiku-latest", "json_schema thinking"},
+		{"anthropic", "claude-sonnet-4-20250514", "json_schema"},
+		{"anthropic", "claude-sonnet-4-5", ""},
+		{"anthropic", "claude-opus-4-1-20250805", ""},
+		{"google", "gemini-2.0-flash", "thinking"},
+		{"google", "gemini-2.5-flash", ""},
+		{"vertex", "gemini-1.5-pro-002", "thinking"},
+		{"openai", "gpt-4o", "thinking"},
+		{"openai", "o4-mini", ""},
+	} {
+		p, _ := c.Provider(tc.provider)
+		got := p.Does.Lacks(tc.model)
+		slices.Sort(got)
+		if text := strings.Join(got, " "); text != tc.lack {
+			t.Errorf("%s %s lacks %q, want %q", tc.provider, tc.model, text, tc.lack)
 		}
 	}
 }

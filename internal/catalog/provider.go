@@ -60,8 +60,8 @@ type API struct {
 	// not heed: a request that needs one is asked for in another.
 	Lacks map[string][]string `toml:"lacks"`
 	// Takes are fields beyond those of the dialect's publisher that it is known to take,
-	// of top_k, min_p, repetition_penalty, reasoning_content, reasoning_details and
-	// video_url.
+	// of top_k, min_p, repetition_penalty, reasoning_content, reasoning_details,
+	// video_url and rerank_top_k (in place of top_n).
 	Takes []string `toml:"takes"`
 	// Auth is the form of the key: "bearer", "x-api-key", "api-key",
 	// "x-goog-api-key", "aws-sigv4" (ACCESS:SECRET or ACCESS:SECRET:SESSION),
@@ -73,6 +73,19 @@ type API struct {
 	Jobs string `toml:"jobs"`
 	// KeyEnv are environment variables that usually hold the key, the best first.
 	KeyEnv []string `toml:"key_env"`
+	// KeyFileEnv is one that names a file with the key.
+	KeyFileEnv string `toml:"key_file_env"`
+	// KeyParts are variables whose values make the key together, with colons between
+	// them; those in KeyMore are added where they are set.
+	KeyParts []string `toml:"key_parts"`
+	KeyMore  []string `toml:"key_more"`
+	// RegionURL is the base URL of a region, which stands in it as REGION; RegionEnv are
+	// variables that usually name the region.
+	RegionURL string   `toml:"region_url"`
+	RegionEnv []string `toml:"region_env"`
+	// Example is what the base URL of an account's own endpoint looks like, where there
+	// is no other.
+	Example string `toml:"example"`
 	// Ports are where a local server listens by default, for discovery.
 	Ports []int `toml:"ports"`
 	// StreamUsage says that stream_options.include_usage is understood.
@@ -113,6 +126,9 @@ func (d *Does) Lacks(model string) (names []string) {
 type Prices struct {
 	// Match are further provider names that mean this one, for bills of others.
 	Match string `toml:"match"`
+	// Suffix stands behind the names of models, by which a router chooses the provider. It
+	// is no part of them in the price rows.
+	Suffix string `toml:"suffix"`
 	// From are providers whose rows are used for a model that has none here.
 	From []string `toml:"from"`
 	// Flavors maps the name of an API flavour to the file in flavors/ that reads it.
@@ -143,6 +159,40 @@ func (a API) HomeURL(base, dialect string) string {
 		}
 	}
 	return base + path
+}
+
+// KeyReference is how a configuration names the key by what is set in the environment, as
+// set says; nil stands for everything. "" where nothing is.
+func (a API) KeyReference(set func(name string) bool) string {
+	for _, name := range a.KeyEnv {
+		if set == nil || set(name) {
+			return "${" + name + "}"
+		}
+	}
+	if a.KeyFileEnv != "" && (set == nil || set(a.KeyFileEnv)) {
+		return "file:${" + a.KeyFileEnv + "}"
+	}
+	var ref []string
+	for _, name := range a.KeyParts {
+		if set != nil && !set(name) {
+			return ""
+		}
+		ref = append(ref, "${"+name+"}")
+	}
+	for _, name := range a.KeyMore {
+		if set != nil && set(name) {
+			ref = append(ref, "${"+name+"}")
+		}
+	}
+	return strings.Join(ref, ":")
+}
+
+// AtRegion is the base URL of a region, "" where the provider has no such addresses.
+func (a API) AtRegion(region string) string {
+	if region == "" {
+		return ""
+	}
+	return strings.ReplaceAll(a.RegionURL, "REGION", region)
 }
 
 // Dialects are all that it speaks, the usual one first.

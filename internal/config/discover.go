@@ -280,11 +280,11 @@ func (b *builder) hostedKeys(from *Sources) []Found {
 		if p.Kind != catalog.Hosted {
 			continue
 		}
-		env, ok := firstSet(from, p.API.KeyEnv)
-		if !ok {
+		key := p.API.KeyReference(from.isSet)
+		if key == "" {
 			continue
 		}
-		found = append(found, b.hosted(p, env, from))
+		found = append(found, b.hosted(p, key, from))
 	}
 	if len(found) == 0 {
 		found = append(found, Found{Kind: "key", Name: "Hosted providers", Note: "no key in the environment",
@@ -293,20 +293,27 @@ func (b *builder) hostedKeys(from *Sources) []Found {
 	return found
 }
 
-func (b *builder) hosted(p *catalog.Provider, env string, from *Sources) Found {
-	f := Found{Kind: "key", Name: p.Name, Note: env + " is set"}
-	models := starters[p.ID]
+func (b *builder) hosted(p *catalog.Provider, key string, from *Sources) Found {
+	f := Found{Kind: "key", Name: p.Name, Note: keyName(key) + " is set"}
+	region, models := from.region(p), starters[p.ID]
+	if p.API.RegionURL != "" {
+		models = inRegion(region, models)
+	}
 	switch {
+	case p.API.RegionURL != "" && region == "":
+		f.Note += ", but no region"
+		f.Next = "export " + p.API.RegionEnv[0] + ", or name a target for it in fairlead.yaml"
+		return f
 	case !slices.Contains(from.Dialects, p.API.Dialect):
 		f.Note += ", but this version does not speak " + p.API.Dialect + " yet"
 		return f
-	case p.API.BaseURL == "" || len(models) == 0:
+	case p.API.BaseURL == "" && region == "" || len(models) == 0:
 		f.Note += ", but which model to use is not known"
 		f.Next = "name a target for it in fairlead.yaml"
 		return f
 	}
 	for i, model := range models {
-		t := Target{Provider: p.ID, Model: model, Key: NewSecret("${"+env+"}", "", from)}
+		t := Target{Provider: p.ID, Model: model, Region: region, Key: NewSecret(key, "", from)}
 		names := []string{model, p.ID + "/" + model}
 		if i == 0 {
 			names = []string{p.ID}
@@ -321,13 +328,41 @@ func (b *builder) hosted(p *catalog.Provider, env string, from *Sources) Found {
 	return f
 }
 
-func firstSet(from *Sources, names []string) (string, bool) {
-	for _, name := range names {
-		if value, ok := from.Env(name); ok && strings.TrimSpace(value) != "" {
-			return name, true
+// keyName is the first variable that a reference to a key names.
+func keyName(key string) string {
+	_, name, _ := strings.Cut(key, "${")
+	name, _, _ = strings.Cut(name, "}")
+	return name
+}
+
+func (s *Sources) isSet(name string) bool {
+	value, ok := s.Env(name)
+	return ok && strings.TrimSpace(value) != ""
+}
+
+// region is what the environment says of where a provider is to answer.
+func (s *Sources) region(p *catalog.Provider) string {
+	for _, name := range p.API.RegionEnv {
+		if value, _ := s.Env(name); regionRE.MatchString(strings.TrimSpace(value)) {
+			return strings.TrimSpace(value)
 		}
 	}
-	return "", false
+	return ""
+}
+
+// inRegion gives models of Amazon Bedrock the name by which a region's accounts reach them
+// without more ado: the inference profile of that part of the world
+// (https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html).
+func inRegion(region string, models []string) (out []string) {
+	area, _, _ := strings.Cut(region, "-")
+	prefix, ok := map[string]string{"us": "us.", "eu": "eu.", "ap": "apac."}[area]
+	if !ok {
+		return nil
+	}
+	for _, m := range models {
+		out = append(out, prefix+m)
+	}
+	return out
 }
 
 // models makes the model "assistant", and a model for each found model's own name.

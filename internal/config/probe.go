@@ -56,7 +56,10 @@ func ProbeClient() *http.Client {
 	}
 }
 
-var nameRE = regexp.MustCompile(nameForm)
+var (
+	nameRE   = regexp.MustCompile(nameForm)
+	regionRE = regexp.MustCompile(`^[a-z0-9-]{2,40}$`)
+)
 
 func nameOK(name string) bool { return nameRE.MatchString(name) }
 
@@ -67,6 +70,7 @@ func nameOK(name string) bool { return nameRE.MatchString(name) }
 var starters = map[string][]string{
 	"openai":     {"gpt-4o-mini", "gpt-4o", "gpt-5-mini"},
 	"anthropic":  {"claude-haiku-4-5"},
+	"aws":        {"amazon.nova-lite-v1:0"},
 	"google":     {"gemini-2.5-flash-lite"},
 	"groq":       {"llama-3.1-8b-instant"},
 	"mistral":    {"mistral-small-latest"},

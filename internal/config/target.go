@@ -21,7 +21,8 @@ type Target struct {
 	Provider  string    `yaml:"provider" required:"say who serves it, such as provider: openai" doc:"Who serves the model: openai, anthropic, ollama, vllm, local, openai-compatible and others."`
 	Model     string    `yaml:"model" doc:"The model as the provider calls it. ${NAME} stands for an environment variable."`
 	BaseURL   string    `yaml:"base_url" doc:"Address of the API: with its /v1 in OpenAI and Anthropic style, with /v1beta for Gemini, bare for Ollama and TGI. Without it, the provider's own. ${NAME} stands for an environment variable."`
-	Key       Secret    `yaml:"key" doc:"The provider's key: ${NAME} of an environment variable, or file:PATH."`
+	Region    string    `yaml:"region" pattern:"^[a-z0-9-]{2,40}$" doc:"Where the endpoint stands, such as eu-central-1. For aws it makes the address and the signature; without it they follow from base_url."`
+	Key       Secret    `yaml:"key" doc:"The provider's key: ${NAME} of an environment variable, or file:PATH. Of aws: ACCESS:SECRET, ACCESS:SECRET:SESSION, or a Bedrock API key. Of vertex: a service account's JSON, or an access token."`
 	Headers   []Header  `yaml:"headers" doc:"Further request headers; values may be secrets like key."`
 	Dialect   string    `yaml:"dialect" doc:"What the endpoint speaks, where that is not what its provider speaks by default."`
 	Abilities Abilities `yaml:"abilities" doc:"Corrections to what the catalog says that the model can do."`

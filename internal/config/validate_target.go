@@ -33,6 +33,10 @@ func (c *checker) target(t *Target) {
 		return
 	}
 	p, ok := c.from.Providers.Provider(t.Provider)
+	if why := closed[strings.ToLower(t.Provider)]; !ok && why != "" {
+		c.problem(why, append(at, "provider")...)
+		return
+	}
 	if !ok {
 		c.problem(fmt.Sprintf("there is no provider %q: %s", t.Provider, nearProvider(t.Provider, c.from.Providers)), append(at, "provider")...)
 		return
@@ -43,6 +47,11 @@ func (c *checker) target(t *Target) {
 	c.dialect(t, p, at)
 	c.address(t, p, at)
 }
+
+// closed are providers that were once there.
+var closed = map[string]string{"banana": closedBanana, "banana.dev": closedBanana}
+
+const closedBanana = "Banana closed in 2024 and answers no one: deploy the model at modal, runpod, baseten or beam instead, or name another server as openai-compatible (docs/providers.md has an example)"
 
 func nearProvider(name string, from Providers) string {
 	var ids, names []string
@@ -128,8 +137,10 @@ func (c *checker) address(t *Target, p *catalog.Provider, at []string) {
 		return
 	case !given && c.places.Has(path...): // wrong already
 		return
+	case !given && p.API.AtRegion(t.Region) != "":
+		t.BaseURL = p.API.AtRegion(t.Region)
 	case !given && p.API.BaseURL == "":
-		c.keyProblem(fmt.Sprintf("base_url is missing: %s has no address of its own, write that of your server, such as base_url: \"http://10.0.0.5:8000/v1\"", p.ID), at...)
+		c.noAddress(p, at)
 		return
 	case given && !c.wellFormed(t.BaseURL, path):
 		return
@@ -143,11 +154,23 @@ func (c *checker) address(t *Target, p *catalog.Provider, at []string) {
 	}
 	if needsKey(p) && t.Key.IsZero() && len(t.Headers) == 0 && !c.places.Has(append(at, "key")...) {
 		hint := "such as key: \"file:/run/secrets/" + p.ID + "\""
-		if len(p.API.KeyEnv) > 0 {
-			hint = "such as key: \"${" + p.API.KeyEnv[0] + "}\""
+		if ref := p.API.KeyReference(nil); ref != "" {
+			hint = "such as key: \"" + ref + "\""
 		}
 		c.keyProblem(fmt.Sprintf("key is missing: %s answers no one without it, %s", p.ID, hint), at...)
 	}
+}
+
+// noAddress says what the address of a provider looks like that has one for each account,
+// server or region.
+func (c *checker) noAddress(p *catalog.Provider, at []string) {
+	text := fmt.Sprintf("base_url is missing: %s has no address of its own, write that of your server, such as base_url: \"%s\"",
+		p.ID, cmp.Or(p.API.Example, "http://10.0.0.5:8000/v1"))
+	if p.API.RegionURL != "" {
+		text = fmt.Sprintf("region is missing: %s answers in each region at an address of its own, write region: eu-central-1, or base_url: \"%s\"",
+			p.ID, p.API.AtRegion("eu-central-1"))
+	}
+	c.keyProblem(text, at...)
 }
 
 // also adds the provider's other dialects, unless the file says which to speak.

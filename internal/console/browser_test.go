@@ -23,7 +23,7 @@ func TestBrowser_PagesFit(t *testing.T) {
 			b.open("/console/login")
 			b.shoot(name + "-login")
 			b.signIn()
-			paths := map[string]string{"overview": "/console/?range=7d", "requests": "/console/requests"}
+			paths := map[string]string{"overview": "/console/?range=7d", "requests": "/console/requests", "targets": "/console/targets"}
 			if name == "full" {
 				paths["overview-1h"] = "/console/?range=1h"
 				paths["exchange"] = "/console/requests/" + r.fallback(t)
@@ -222,4 +222,30 @@ func TestBrowser_WorksWithoutScript(t *testing.T) {
 		chromedp.Click(chromedp.CSS(`a[rel=next]`)), chromedp.WaitVisible(chromedp.CSS("a[href='/console/requests']")),
 		chromedp.Click(chromedp.CSS("#list a.open")), chromedp.WaitVisible(chromedp.CSS(".fall")),
 		chromedp.Click(chromedp.CSS(".out button")), chromedp.WaitVisible(chromedp.CSS("#key")))
+}
+
+func TestBrowser_TargetsSayWhatTheyCan(t *testing.T) {
+	t.Parallel()
+	r := fullRig(t, 200, 20*time.Hour)
+	b := openBrowser(t, r)
+	b.signIn()
+	b.click(`nav a[href="/console/targets"]`)
+	b.until(`document.querySelector('nav a[aria-current]').textContent === 'Targets'`)
+	if got := eval[string](b, `document.querySelector('.answer').innerText`); got != "4 targets; what 2 of them can do is assumed, since the catalog does not know the model." {
+		t.Errorf("the answer is %q", got)
+	}
+	row := eval[string](b, `document.querySelector('.reach tbody tr').innerText`)
+	for _, want := range []string{"cheap", "● ready", "gemini → openai-chat", "tools (by grammar)", "○ assumed: json_schema, vision", "logprobs, rerank"} {
+		if !strings.Contains(row, want) {
+			t.Errorf("%q is not in the row:\n%s", want, row)
+		}
+	}
+	b.screen(390, 900, true)
+	if got := eval[string](b, `getComputedStyle(document.querySelector('.reach td[data-head=can]'), '::before').content`); !strings.Contains(got, "data-head") && !strings.Contains(got, "can") {
+		t.Errorf("on a phone the columns have no names: %s", got)
+	}
+	b.screen(1440, 900, false)
+	b.click(`.reach th a`)
+	b.until(`location.search === '?target=cheap'`)
+	b.clean()
 }

@@ -4,7 +4,7 @@
 // It reads the ledger and is told everything else by functions (Rooms): it knows no
 // configuration, no store and no key. Pages come ready from the server; the scripts
 // add the live list, keys and the switch of colours. Start reading at routes, then one
-// file per page: login.go, overview.go, requests.go, exchange.go, each with a template
+// file per page: login.go, overview.go, targets.go, requests.go, exchange.go, each with a template
 // of its name. docs/decisions/0010-console.md says why it is built so.
 package console
 
@@ -41,6 +41,16 @@ type Target struct {
 	Model    string
 	State    string // one word: ready, configured, starting, restarting, stopped, failed, …
 	Price    string // as text, e.g. "$0.15 in, $0.60 out per million tokens"; "" when unknown
+	Reach
+}
+
+// Reach is what a target can do, and for which clients, as words.
+type Reach struct {
+	Forwarded  []string // dialects of clients whose requests go on as they came
+	Translated []string // of those that are written anew, as "gemini → openai-chat"
+	Can        []string // abilities; by what means they are had may stand behind one
+	Assumed    []string // abilities of the provider whose model is not known
+	Lacks      []string
 }
 
 // console is the handler's state: nothing but who is signed in.
@@ -78,6 +88,10 @@ func (c *console) routes() http.Handler {
 	signed("GET /console/targets.json", c.targetsFile)
 	signed("GET /console/series.csv", c.seriesFile)
 	signed("GET /console/series.json", c.seriesFile)
+
+	signed("GET /console/targets", c.targets)
+	signed("GET /console/abilities.csv", c.abilitiesFile)
+	signed("GET /console/abilities.json", c.abilitiesFile)
 
 	signed("GET /console/requests", c.requests)
 	signed("GET /console/requests.csv", c.requestsFile)

@@ -27,7 +27,7 @@ var assetFiles embed.FS
 // pages are the parsed templates by name; each stands on the layout.
 type pages map[string]*template.Template
 
-var pageNames = [...]string{"login", "overview", "requests", "exchange", "error"}
+var pageNames = [...]string{"login", "overview", "targets", "requests", "exchange", "error"}
 
 func parsePages() pages {
 	funcs := template.FuncMap{"count": count, "asset": assetURL}

@@ -72,10 +72,16 @@ func newRig(tb testing.TB, path string, start time.Time) *rig {
 		StillAdmin: func(auth.Caller) bool { return !r.revoked.Load() },
 		Targets: func() []Target {
 			return []Target{
-				{"cheap", "ollama", "smollm2:135m", "ready", "free"},
-				{"strong", "openai", "gpt-4o", "configured", "$2.50 in, $10 out per million tokens"},
-				{"own", "vllm", "llama-3.1-8b", "restarting", ""},
-				{"flaky", "openai-compatible", "mini", "failed", ""},
+				{"cheap", "ollama", "smollm2:135m", "ready", "free", Reach{
+					Forwarded: []string{"openai-chat", "anthropic", "ollama"}, Translated: []string{"gemini → openai-chat"},
+					Can: []string{"stream", "tools (by grammar)", "chat"}, Assumed: []string{"json_schema", "vision"}, Lacks: []string{"logprobs", "rerank"},
+				}},
+				{"strong", "openai", "gpt-4o", "configured", "$2.50 in, $10 out per million tokens", Reach{
+					Forwarded: []string{"openai-chat", "openai-responses"}, Translated: []string{"anthropic → openai-chat", "gemini → openai-chat", "ollama → openai-chat"},
+					Can: []string{"stream", "tools", "json_schema", "json_object", "vision", "audio", "logprobs", "n", "chat", "completions", "embeddings", "documents"}, Lacks: []string{"rerank", "count_tokens", "thinking"},
+				}},
+				{"own", "vllm", "llama-3.1-8b", "restarting", "", Reach{Assumed: []string{"stream", "chat"}}},
+				{"flaky", "openai-compatible", "mini", "failed", "", Reach{}},
 			}
 		},
 		Health: func() error {

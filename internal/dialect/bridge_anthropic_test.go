@@ -72,7 +72,7 @@ func TestBridge_AnthropicClientOfOpenAI(t *testing.T) {
 {"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{"x":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"1","is_error":true}]}],
 "tools":[{"name":"f","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"},"top_k":5,"thinking":{"type":"disabled"},"container":"c"}`)
 	differs(t, "request", `{"model":"gpt","messages":[{"role":"system","content":"be brief"},{"role":"user","content":[{"type":"text","text":"w?"}]},{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"1","tool_call_id":"a"}],"stream":true,"stream_options":{"include_usage":true},"max_tokens":100,"top_k":5,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"tool_choice":"required"}`, string(b.Body.Join()))
-	differs(t, "lost", "container,cache_control,is_error", strings.Join(b.Lost, ","))
+	differs(t, "lost", "container,cache_control,is_error,thinking", strings.Join(b.Lost, ","))
 	head := `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"gpt","choices":[`
 	got := streamed(t, b, head+`{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`+"\n\n"+
 		head+`{"index":0,"delta":{"reasoning_content":"Hm"},"finish_reason":null}]}`+"\n\n"+

@@ -147,6 +147,16 @@ func Names() (names []string) {
 	return names
 }
 
+// Clients lists the dialects that clients may speak.
+func Clients() (names []string) {
+	for i := range table {
+		if table[i].Decode != nil {
+			names = append(names, table[i].Name)
+		}
+	}
+	return names
+}
+
 // IsField reports whether name is one by which some dialect calls a field that can be
 // lost; what a client itself made up is not.
 func IsField(name string) bool {

@@ -213,6 +213,12 @@ func (a *Answer) Deltas() []Delta {
 }
 
 func (c *Choice) deltas(choice int) (out []Delta) {
+	spoken := -1 // the text that the logprobs belong to
+	for i := range c.Parts {
+		if c.Parts[i].Kind == Text || c.Parts[i].Kind == Refusal {
+			spoken = i
+		}
+	}
 	for i := range c.Parts {
 		p := &c.Parts[i]
 		open := *p
@@ -236,9 +242,12 @@ func (c *Choice) deltas(choice int) (out []Delta) {
 		if p.Signature != "" || p.Redacted != "" {
 			add(Delta{Kind: DeltaSign, Part: Part{Signature: p.Signature, Signer: p.Signer, Redacted: p.Redacted}})
 		}
+		if i == spoken && c.Logprobs != nil {
+			add(Delta{Kind: DeltaLogprobs, Raw: c.Logprobs})
+		}
 		add(Delta{Kind: DeltaClose})
 	}
-	if c.Logprobs != nil {
+	if c.Logprobs != nil && spoken < 0 {
 		out = append(out, Delta{Kind: DeltaLogprobs, Choice: choice, Raw: c.Logprobs})
 	}
 	return append(out, Delta{Kind: DeltaStop, Choice: choice, Stop: c.Stop})

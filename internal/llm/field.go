@@ -15,6 +15,7 @@ const (
 	FieldAudio            Field = "audio"
 	FieldVideo            Field = "video"
 	FieldDocument         Field = "document"
+	FieldTitle            Field = "title" // of a document, or its file's name
 	FieldDetail           Field = "detail"
 	FieldFile             Field = "file_id" // that lies at another provider
 	FieldReasoning        Field = "reasoning"
@@ -53,7 +54,7 @@ const (
 // Fields lists all of them.
 func Fields() []Field {
 	return []Field{
-		FieldSystem, FieldName, FieldImage, FieldAudio, FieldVideo, FieldDocument,
+		FieldSystem, FieldName, FieldImage, FieldAudio, FieldVideo, FieldDocument, FieldTitle,
 		FieldDetail, FieldFile, FieldReasoning, FieldSignature, FieldRefusal, FieldCache,
 		FieldCitations, FieldIsError, FieldTools, FieldStrict, FieldToolChoice, FieldParallel,
 		FieldFormat, FieldThinking, FieldMaxTokens, FieldTemperature, FieldTopP, FieldTopK,

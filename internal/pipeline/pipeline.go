@@ -32,6 +32,8 @@ type Hall struct {
 	Authenticate func(secret string) (auth.Caller, error)
 	// House is the part that a reload replaces, taken once per request.
 	House func() *House
+	// AnsweredBy finds the target that gave a key the answer of that id.
+	AnsweredBy func(ctx context.Context, keyID, answerID string) (target string, ok bool)
 	// Recordable says why nothing may be answered now, where a record is required.
 	Recordable func() error
 	// Streams holds one token for each open stream; when it is full the next is
@@ -121,8 +123,8 @@ func (h *Hall) Walk(ctx context.Context, p *Passage) llm.Stream {
 			return
 		}
 		defer h.record(p)
-		for _, stage := range [...]func(*Passage) error{h.accept, h.openStream, h.decide, h.reserve} {
-			if err := stage(p); err != nil {
+		for _, stage := range [...]func(context.Context, *Passage) error{h.accept, h.openStream, h.decide, h.reserve} {
+			if err := stage(ctx, p); err != nil {
 				p.err = llm.AsError(err)
 				yield(llm.Event{}, p.err)
 				return
@@ -146,7 +148,7 @@ func (h *Hall) authenticate(p *Passage) (err error) {
 }
 
 // accept reads the request: its body, and the tags of its headers.
-func (h *Hall) accept(p *Passage) error {
+func (h *Hall) accept(_ context.Context, p *Passage) error {
 	if err := h.Recordable(); err != nil {
 		return err
 	}
@@ -163,11 +165,21 @@ func (h *Hall) accept(p *Passage) error {
 	}
 	req.ID, req.Time = p.ID, p.Start
 	p.Request = req
-	return readTags(&req.Tags, p.In.Header)
+	if err := readTags(&req.Tags, p.In.Header); err != nil {
+		return err
+	}
+	if p.probes() && !p.Caller.Admin {
+		return &llm.Error{Kind: llm.Forbidden, Param: "x-fairlead-probe", Message: "x-fairlead-probe is for keys with the scope admin"}
+	}
+	return nil
 }
 
+// probes reports whether a target is to be asked for what it is not known to do, to see
+// what it says.
+func (p *Passage) probes() bool { return p.In.Header[probeHeader] != nil }
+
 // openStream takes one of the places of streams, which record gives back.
-func (h *Hall) openStream(p *Passage) error {
+func (h *Hall) openStream(_ context.Context, p *Passage) error {
 	if !p.Request.Stream || h.Streams == nil {
 		return nil
 	}
@@ -181,17 +193,23 @@ func (h *Hall) openStream(p *Passage) error {
 	}
 }
 
-func (h *Hall) decide(p *Passage) (err error) {
+func (h *Hall) decide(ctx context.Context, p *Passage) (err error) {
 	question, err := ask(p.Request, p.House.Keys[p.Caller.KeyID])
 	if err != nil {
 		return err
+	}
+	if p.probes() {
+		question.Needs = 0
+	}
+	if id := p.Request.Continues; id != "" && h.AnsweredBy != nil {
+		question.Only, _ = h.AnsweredBy(ctx, p.Caller.KeyID, id)
 	}
 	p.Plan, err = p.House.Routes.Decide(question)
 	return err
 }
 
 // reserve sets aside what the first target of the plan is expected to cost.
-func (h *Hall) reserve(p *Passage) (err error) {
+func (h *Hall) reserve(_ context.Context, p *Passage) (err error) {
 	first := p.House.Routes.Targets[p.Plan.Targets[0]]
 	p.settle, err = h.Reserve(p.Caller.KeyID, first.Expect(expected(p.Request)).USD)
 	return err

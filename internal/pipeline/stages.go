@@ -9,7 +9,11 @@ import (
 	"github.com/fairlead/fairlead/internal/route"
 )
 
-const tagPrefix = "X-Fairlead-"
+const (
+	tagPrefix = "X-Fairlead-"
+	// probeHeader asks past the catalog: see Passage.probes.
+	probeHeader = "X-Fairlead-Probe"
+)
 
 // headerTags are the tags under their canonical header names.
 var headerTags = func() map[string]string {
@@ -26,7 +30,7 @@ var headerTags = func() map[string]string {
 func readTags(tags *llm.Tags, header http.Header) error {
 	var fromHeader llm.Tags
 	for name, values := range header {
-		if !strings.HasPrefix(name, tagPrefix) {
+		if !strings.HasPrefix(name, tagPrefix) || name == probeHeader {
 			continue
 		}
 		tag, ok := headerTags[name]

@@ -56,6 +56,9 @@ type Question struct {
 	Classes   []string     // of the request's data; Public where nobody declared any
 	Expected  money.Tokens // an estimate
 	MaxTokens int64        // 0 when the client set no bound
+	// Only is the one target that may answer, "" for any: it holds the conversation that
+	// the request continues.
+	Only string
 	// MaxUSD is the most that this request may be expected to cost.
 	MaxUSD    money.Amount
 	HasMaxUSD bool
@@ -115,6 +118,9 @@ func (t *Table) candidates(model string) (Plan, []string, error) {
 func (q *Question) refuse(t *Target) *Refusal {
 	no := func(kind llm.Kind, format string, args ...any) *Refusal {
 		return &Refusal{Target: t.Name, Kind: kind, Reason: fmt.Sprintf(format, args...)}
+	}
+	if q.Only != "" && t.Name != q.Only {
+		return no(llm.Unsupported, "did not give the answer that this request continues; %s did", q.Only)
 	}
 	for _, class := range q.Classes {
 		if !t.maySee(class) {

@@ -61,6 +61,8 @@ func TestDecide_AndSaysWhy(t *testing.T) {
 		{"case matters", Question{Model: "Assistant", Classes: public}},
 		{"only one can call tools", Question{Model: "assistant", Classes: public, Needs: chats | llm.CanTools}},
 		{"none can hear", Question{Model: "assistant", Classes: public, Needs: chats | llm.CanAudio | llm.CanLogprobs}},
+		{"a conversation that one target holds", Question{Model: "assistant", Classes: public, Needs: chats, Only: "dear"}},
+		{"a conversation held elsewhere", Question{Model: "assistant", Classes: public, Needs: chats, Only: "own"}},
 		{"a grammar stands in for tools", Question{Model: "own", Classes: public, Needs: chats | llm.CanTools}},
 		{"but not for vision", Question{Model: "own", Classes: public, Needs: chats | llm.CanVision}},
 		{"the wrong surface", Question{Model: "vectors", Classes: public, Needs: llm.CanChat}},

@@ -74,7 +74,39 @@ type Detail struct {
 	PriceIn   string   `json:"price_input"`  // USD per million tokens, "" when unknown
 	PriceOut  string   `json:"price_output"` // USD per million tokens
 	State     string   `json:"state"`
+	Dialects  []string `json:"dialects"` // that the endpoint speaks, the usual one first
+	Clients   []Way    `json:"clients"`  // how each client reaches it
+	Can       []Can    `json:"can"`      // every ability, in a fixed order
 }
+
+// Way is how the requests of a client's dialect reach a target, by what is asked for.
+type Way struct {
+	Dialect string `json:"dialect"`
+	Surface string `json:"surface"`
+	How     string `json:"how"`          // Forwarded, Translated, or None: it cannot be asked that by them
+	To      string `json:"to,omitempty"` // the target's dialect
+}
+
+// The ways.
+const (
+	Forwarded  = "forwarded"
+	Translated = "translated"
+	None       = "none"
+)
+
+// Can says whether a target has an ability.
+type Can struct {
+	Ability string `json:"ability"`
+	State   string `json:"state"` // Yes, ByGrammar, No, or Assumed: the provider has it, the model is not in the catalog
+}
+
+// The states of an ability.
+const (
+	Yes       = "yes"
+	ByGrammar = "by grammar"
+	No        = "no"
+	Assumed   = "assumed"
+)
 
 // Server answers HTTP requests.
 type Server struct {

@@ -224,3 +224,16 @@ func TestMetrics_Count(t *testing.T) {
 		}
 	}
 }
+
+func TestSurfaces_EachHasItsCodec(t *testing.T) {
+	t.Parallel()
+	names := []string{"openai-chat", "gemini", "anthropic", "ollama"} // that shared paths fall to
+	for _, at := range surfaces {
+		names = append(names, at.dialect)
+	}
+	for _, name := range names {
+		if c := codecOf(name); c == nil || c.Decode == nil || c.WriteAnswer == nil || c.AppendError == nil {
+			t.Errorf("clients of %s cannot be served", name)
+		}
+	}
+}

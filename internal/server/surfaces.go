@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead/internal/dialect"
@@ -55,6 +56,19 @@ func (s *Server) gemini(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// Asks lists what clients of a dialect can ask for here, the most usual first.
+func Asks(dialect string) (asks []llm.Surface) {
+	for _, at := range surfaces {
+		if at.dialect == dialect && !slices.Contains(asks, at.asks) {
+			asks = append(asks, at.asks)
+		}
+	}
+	if dialect == "gemini" {
+		asks = append(asks, llm.Chat, llm.Embeddings, llm.CountTokens)
+	}
+	return asks
+}
+
 func cutLast(s, sep string) (before, after string, found bool) {
 	i := strings.LastIndex(s, sep)
 	if i < 0 {
@@ -63,12 +77,17 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
+// codecOf finds the codec of a dialect that this package names; a test holds that
+// there is one for each.
 func codecOf(name string) *dialect.Codec {
-	c, ok := dialect.ByName(name)
-	if !ok {
-		c, _ = dialect.ByName("openai-chat")
-	}
+	c, _ := dialect.ByName(name)
 	return c
+}
+
+// ollamaPaths are where Ollama's clients alone go, beside its surfaces: what is not there
+// is said in Ollama's words. Our own paths under /api are none of them.
+var ollamaPaths = [...]string{
+	"/api/tags", "/api/show", "/api/ps", "/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs", "/api/embeddings",
 }
 
 // speaks is the dialect in which a request must be answered, errors included: that
@@ -87,7 +106,7 @@ func speaks(r *http.Request) *dialect.Codec {
 		return codecOf("anthropic")
 	case r.Header.Get("X-Goog-Api-Key") != "", r.URL.RawQuery != "" && r.URL.Query().Has("key"):
 		return codecOf("gemini")
-	case strings.HasPrefix(path, "/api/tags"):
+	case slices.ContainsFunc(ollamaPaths[:], func(p string) bool { return strings.HasPrefix(path, p) }):
 		return codecOf("ollama")
 	}
 	return codecOf("openai-chat")

@@ -9,8 +9,9 @@ import (
 	"github.com/fairlead/fairlead/internal/testkit/openaifake"
 )
 
-// event writes the k-th event as text/event-stream (WHATWG HTML, section 9.2.6), with the script's oddities.
-func (f *frame) event(k int, data []byte, s swap) []byte {
+// event writes the k-th event as text/event-stream (WHATWG HTML, section 9.2.6), with the script's oddities. A named
+// one bears the type that its data begins with.
+func (f *frame) event(k int, data []byte, s swap, named bool) []byte {
 	var out bytes.Buffer
 	if f.bom && k == 0 {
 		out.WriteString("\ufeff")
@@ -30,6 +31,10 @@ func (f *frame) event(k int, data []byte, s swap) []byte {
 	}
 	if s.errorName != "" && s.errorAt == k {
 		f.line(&out, "event: "+s.errorName)
+	}
+	if rest, ok := bytes.CutPrefix(data, []byte(`{"type":"`)); ok && named {
+		name, _, _ := bytes.Cut(rest, []byte{'"'})
+		f.line(&out, "event: "+string(name))
 	}
 	if at := bytes.IndexByte(data, ','); f.split && at > 0 && string(data) != openaifake.Done {
 		// A line feed joins the two lines, which JSON allows after a comma between fields.

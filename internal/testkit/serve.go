@@ -33,13 +33,14 @@ func (u *Upstream) serve(w http.ResponseWriter, r *http.Request) {
 		Model: a.Model, Gone: make(chan struct{}), Done: make(chan struct{}),
 	}
 	_, received.Behavior, _ = strings.Cut(a.Model, ":")
+	gate := u.held() // before it is seen: who waits for the request may release it at once
 	u.begin(received)
 	defer u.finish(received)
 	defer u.watch(r.Context(), received)()
 	if err != nil {
 		return // the client went away, or sent more than any test should
 	}
-	if err := u.act(w, r, s, a, received); errors.Is(err, errCut) {
+	if err := u.act(w, r, s, a, received, gate); errors.Is(err, errCut) {
 		hangUp(w, s.wire.rst || s.before.reset, s.wire.frame)
 		u.conns.Done() // net/http no longer counts a connection that was taken from it
 	}
@@ -60,8 +61,8 @@ func (u *Upstream) watch(ctx context.Context, received *Received) (stop func()) 
 }
 
 // act plays the script: waits, chooses the answer, sends it.
-func (u *Upstream) act(w http.ResponseWriter, r *http.Request, s *script, a asked, received *Received) error {
-	if s.before.hold && !open(r.Context(), u.held()) || !pause(r.Context(), s.before.delay) {
+func (u *Upstream) act(w http.ResponseWriter, r *http.Request, s *script, a asked, received *Received, gate <-chan struct{}) error {
+	if s.before.hold && !open(r.Context(), gate) || !pause(r.Context(), s.before.delay) {
 		return r.Context().Err()
 	}
 	if s.before.reset {
@@ -84,7 +85,7 @@ func (u *Upstream) act(w http.ResponseWriter, r *http.Request, s *script, a aske
 	if s.swap.retryAfter != "" {
 		w.Header().Set("Retry-After", s.swap.retryAfter)
 	}
-	p := &pipe{w: w, r: r, s: s, release: u.held}
+	p := &pipe{w: w, r: r, s: s, release: gate}
 	if s.wire.gzip {
 		w.Header().Set("Content-Encoding", "gzip")
 	}
@@ -125,7 +126,12 @@ func (s *swap) apply(answer openaifake.Answer) openaifake.Answer {
 			kind = [2]string{"server_error", ""}
 		}
 		if s.status >= 400 {
-			answer = openaifake.Failure(s.status, kind[0], "", kind[1], fmt.Sprintf("The fake upstream says %d.", s.status))
+			message := fmt.Sprintf("The fake upstream says %d.", s.status)
+			if fail := answer.Fail; fail != nil {
+				answer = openaifake.Answer{Body: fail(s.status, message), Fail: fail}
+			} else {
+				answer = openaifake.Failure(s.status, kind[0], "", kind[1], message)
+			}
 		}
 		answer.Status = s.status
 	}
@@ -138,18 +144,23 @@ func (s *swap) apply(answer openaifake.Answer) openaifake.Answer {
 	case s.duplicate && answer.Body != nil:
 		answer.Body = twice(answer.Body)
 	case answer.Events != nil:
-		answer.Events = s.disturb(answer.Events)
+		answer.Events = s.disturb(answer.Events, answer.Fail)
 	}
 	return answer
 }
 
 // disturb puts the wrong events in.
-func (s *swap) disturb(events iter.Seq[[]byte]) iter.Seq[[]byte] {
+func (s *swap) disturb(events iter.Seq[[]byte], fail func(int, string) []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		k := 0
 		for data := range events {
 			if k == s.errorAt {
-				yield(openaifake.Failure(500, "server_error", "", "", "The fake upstream failed in the middle.").Body)
+				const message = "The fake upstream failed in the middle."
+				if fail != nil {
+					yield(fail(500, message))
+				} else {
+					yield(openaifake.Failure(500, "server_error", "", "", message).Body)
+				}
 				return
 			}
 			if k == s.garbageAt && !yield([]byte(`{"choices": [ oh no`)) {
@@ -178,7 +189,7 @@ type pipe struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	s       *script
-	release func() <-chan struct{}
+	release <-chan struct{}
 	sent    int    // bytes of the body so far
 	waiting []byte // less than one write of wire.size
 }
@@ -219,7 +230,7 @@ func (p *pipe) stream(answer openaifake.Answer) error {
 		if err := p.between(k); err != nil {
 			return err
 		}
-		raw := p.s.frame.event(k, data, p.s.swap)
+		raw := p.s.frame.event(k, data, p.s.swap, answer.Named)
 		if p.s.wire.gzip {
 			_, _ = zip.Write(raw) // into memory: cannot fail
 			_ = zip.Flush()
@@ -248,7 +259,7 @@ func (p *pipe) between(k int) error {
 	if p.s.wire.cutEvent == k {
 		return errCut
 	}
-	if p.s.wire.holdEvent == k && !open(p.r.Context(), p.release()) {
+	if p.s.wire.holdEvent == k && !open(p.r.Context(), p.release) {
 		return p.r.Context().Err()
 	}
 	if k > 0 && !pause(p.r.Context(), p.s.wire.gap) {

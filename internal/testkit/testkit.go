@@ -19,6 +19,10 @@ import (
 
 var update = flag.Bool("update", false, "write golden files instead of comparing with them")
 
+// Updating reports whether golden files are to be written, for those that have a form of
+// their own.
+func Updating() bool { return *update }
+
 // Golden compares got with the file testdata/name of the package under test. With -update it writes the file.
 func Golden(t testing.TB, name string, got []byte) {
 	t.Helper()

@@ -23,7 +23,7 @@ const (
 	Embedder = "fake-embedding"
 )
 
-// Upstream is a fake OpenAI-compatible server on loopback. A request behaves by the first of: a script queued with
+// Upstream is a fake OpenAI-compatible server on loopback, which speaks Anthropic's and Gemini's dialects, too. A request behaves by the first of: a script queued with
 // Next, the header X-Fake-Behavior, the part of the model's name after a colon, the request's `user` field after
 // "fake:". Otherwise it is answered honestly. It records every request. Safe for concurrent use.
 type Upstream struct {
@@ -196,7 +196,8 @@ func (q *queue) named(behavior string) (*script, error) {
 	return s, nil
 }
 
-// Release lets every request go on that is held now.
+// Release lets every request go on that came before, whether it is held already or
+// will be.
 func (q *queue) Release() {
 	q.queueMu.Lock()
 	defer q.queueMu.Unlock()
@@ -222,6 +223,9 @@ func (u *Upstream) choose(r *http.Request, body []byte) (*script, asked, error) 
 	_ = json.Unmarshal(body, &a) // a broken body names no model and is refused later, as OpenAI would
 	if model, ok := strings.CutPrefix(r.URL.Path, "/v1/models/"); ok {
 		a.Model = model
+	}
+	if call, ok := strings.CutPrefix(r.URL.Path, geminiPath); ok {
+		a.Model, _, _ = strings.Cut(call, ":")
 	}
 	if s := u.pop(); s != nil {
 		return s, a, nil
@@ -257,6 +261,12 @@ func (u *Upstream) modelNames() []string {
 
 // honest is the answer of a server that keeps its word.
 func (u *Upstream) honest(r *http.Request, body []byte, a asked, knobs openaifake.Knobs) openaifake.Answer {
+	switch {
+	case strings.HasPrefix(r.URL.Path, anthropicPath):
+		return u.anthropic(r, body, a, knobs)
+	case strings.HasPrefix(r.URL.Path, geminiPath):
+		return u.gemini(r, body, a, knobs)
+	}
 	if key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); u.config.key != "" && key != u.config.key {
 		return openaifake.Failure(401, "invalid_request_error", "", "invalid_api_key", "The API key is not a known one.")
 	}

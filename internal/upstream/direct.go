@@ -186,6 +186,14 @@ func newConn(nc net.Conn, addr string) *conn {
 	return c
 }
 
+// Read reads the bytes behind an answer's head: first those that came with it.
+func (c *conn) Read(p []byte) (int, error) {
+	if n := c.reader.Buffered(); n > 0 {
+		return c.reader.Read(p[:min(n, len(p))])
+	}
+	return c.net.Read(p)
+}
+
 func (c *conn) kill() { _ = c.net.Close() } // nothing is lost by it
 
 var errHeaders = errors.New("the upstream's headers are larger than 256 KiB")
@@ -241,9 +249,17 @@ func (c *conn) receive(r *http.Request) (*http.Response, error) {
 		}
 		if res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
 			c.limit.N = math.MaxInt64
+			if isChunked(res) {
+				res.Body = &chunked{conn: c}
+			}
 			return res, nil
 		}
 	}
+}
+
+// isChunked reports whether an answer's body has the chunked coding and no other.
+func isChunked(res *http.Response) bool {
+	return len(res.TransferEncoding) == 1 && res.TransferEncoding[0] == "chunked" && res.Body != http.NoBody
 }
 
 // directBodyReader gives the connection back when the answer was read to its end. An
@@ -286,11 +302,18 @@ func (b *directBodyReader) finish(whole bool) {
 	defer b.settle()
 	// stop is false once the context has ended: then the connection is closed, or
 	// about to be.
-	if !b.stop() || !whole || !b.keep || b.conn.reader.Buffered() > 0 || !b.sent() {
+	if !b.stop() || !whole || !b.keep || b.conn.reader.Buffered() > 0 || b.surplus() || !b.sent() {
 		b.conn.kill()
 		return
 	}
 	b.pool.put(b.conn)
+}
+
+// surplus reports whether something came behind the answer's end, of which nobody
+// knows what it answers.
+func (b *directBodyReader) surplus() bool {
+	c, ok := b.ReadCloser.(*chunked)
+	return ok && c.strip.extra
 }
 
 // sent reports whether the request was written to its end.

@@ -78,6 +78,14 @@ func (t *Target) speak(client string, req *llm.Request) int {
 	return max(able, 0)
 }
 
+// Spoken is the dialect in which a client's request goes on to the target.
+func (t *Target) Spoken(client string, req *llm.Request) Spoken {
+	return t.Speaks[t.speak(client, req)]
+}
+
+// At is the address of a codec's path.
+func (s Spoken) At(path string) *url.URL { return at(s.Base, path) }
+
 func (t *Target) unspoken(i int) bool {
 	return t.Unspoken != nil && t.Unspoken.Load()&(1<<i) != 0
 }

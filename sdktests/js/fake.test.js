@@ -4,10 +4,9 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const { z } = require('zod');
 const { zodResponseFormat } = require('openai/helpers/zod');
-const { OpenAI, ask, client: connect, direct, embed, gateway, model, upstream } = require('./lib.js');
+const { OpenAI, ask, client: connect, direct, embed, gateway, model, sentence, upstream } = require('./lib.js');
 
 const client = connect();
-const sentence = 'Ahoy! The café is naïve — 你好 — and the ship 🚢 sails on.';
 
 const tool = (name, properties) => ({
   type: 'function',

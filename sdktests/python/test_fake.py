@@ -6,9 +6,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from conftest import DIRECT, EMBED, MODEL, ask, make_client, upstream
-
-SENTENCE = "Ahoy! The café is naïve — 你好 — and the ship 🚢 sails on."
+from conftest import DIRECT, EMBED, MODEL, SENTENCE, ask, make_client, upstream
 
 WEATHER = {
     "type": "function",

@@ -21,6 +21,7 @@ func WriteAnswer(req *llm.Request, a *llm.Answer) (body []byte, lost llm.Losses)
 		c = a.Choices[0]
 	}
 	lost.If(len(a.Choices) > 1, llm.FieldN)
+	lost.If(c.Logprobs != nil, llm.FieldLogprobs)
 	s := shown{req: req}
 	for i := range c.Parts {
 		s.part(&c.Parts[i])

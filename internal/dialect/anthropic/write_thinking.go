@@ -161,7 +161,11 @@ func isOwnThought(p *llm.Part) bool {
 
 // display says whether the thought is to be seen. Its length cannot be said.
 func (w *promptWriter) display(t llm.Thinking) {
-	if w.out.Thinking == nil || w.out.Thinking.Type == offDisabled || w.out.Thinking.Type == offBetween {
+	if w.out.Thinking == nil {
+		w.lost.If(t.Show != nil && *t.Show || t.Summary != "", llm.FieldThinking) // there will be none to show
+		return
+	}
+	if w.out.Thinking.Type == offDisabled || w.out.Thinking.Type == offBetween {
 		return
 	}
 	w.lost.If(t.Summary == "concise" || t.Summary == "detailed", llm.FieldThinking)

@@ -76,6 +76,8 @@ func (w *Writer) Append(dst []byte, d *llm.Delta) []byte {
 		if b := w.blocks[d.Block]; b != nil {
 			return w.finish(dst, b)
 		}
+	case llm.DeltaLogprobs:
+		w.lost.Add(llm.FieldLogprobs)
 	case llm.DeltaStop:
 		stop := d.Stop
 		w.stop = &stop

@@ -1,6 +1,8 @@
 package cohere
 
 import (
+	"slices"
+
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -18,6 +20,10 @@ func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []st
 		if wanted, _ := back.Bool(); wanted {
 			edit.Delete("return_documents")
 		}
+	}
+	if top, ok := req.Doc.Get("top_n"); ok && slices.Contains(opt.Takes, "rerank_top_k") {
+		edit.Set(top.Raw(), "top_k")
+		edit.Delete("top_n")
 	}
 	documents, _ := req.Doc.Get("documents")
 	if texts := asTexts(documents); texts != nil {

@@ -62,7 +62,7 @@ func readStopReason(word string, called bool) llm.Stop {
 }
 
 // chunk reads one chunk, or a whole answer.
-func (d *deltas) chunk(root rawjson.Value) {
+func (d *deltas) chunk(root getter) {
 	if !d.began {
 		d.began = true
 		id, _ := root.Get("responseId")
@@ -81,9 +81,18 @@ func (d *deltas) chunk(root rawjson.Value) {
 	}
 }
 
+// getter is an object: a document, which has its fields at hand, or a value.
+type getter interface {
+	Get(name string) (rawjson.Value, bool)
+}
+
 // blocked finds why a prompt was not answered: then there are no candidates.
-func blocked(root rawjson.Value) (reason string, ok bool) {
-	v, _ := root.Path("promptFeedback", "blockReason")
+func blocked(root getter) (reason string, ok bool) {
+	feedback, ok := root.Get("promptFeedback")
+	if !ok {
+		return "", false
+	}
+	v, _ := feedback.Get("blockReason")
 	if reason, ok = v.Str(); !ok || reason == "" || reason == "BLOCK_REASON_UNSPECIFIED" {
 		return "", false
 	}

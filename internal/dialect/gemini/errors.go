@@ -122,7 +122,7 @@ func readError(e *llm.Error, body []byte) {
 	e.Message = clip(text)
 	status, _ := at.Get("status")
 	word, _ := status.Str()
-	if kind, ok := rpcKinds[word]; ok {
+	if kind, ok := rpcKinds[word]; ok && (kind != llm.Invalid || e.Kind != llm.TooLarge) { // which has no word of its own
 		e.Kind = kind
 	}
 	if e.Kind == llm.Invalid && isTooLong(text) {

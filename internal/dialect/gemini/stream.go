@@ -102,7 +102,7 @@ func (d *StreamDecoder) translate(ev sse.Event, out *llm.Event) []llm.Delta {
 		d.neutral.add(llm.Delta{Kind: llm.DeltaForeign, Raw: ev.Raw})
 		return d.neutral.out
 	}
-	d.neutral.chunk(d.doc.Root())
+	d.neutral.chunk(&d.doc)
 	if d.Complete() && d.counted && (!d.told || out.Marks&llm.MarkUsage != 0) {
 		d.told = true
 		d.neutral.usage(d.used)
@@ -113,27 +113,27 @@ func (d *StreamDecoder) translate(ev sse.Event, out *llm.Event) []llm.Delta {
 // read marks what the chunk at hand carries.
 func (d *StreamDecoder) read(out *llm.Event) {
 	known := false
-	for name, v := range d.doc.Root().Members() {
-		switch {
-		case name.Is("candidates"):
+	for name, v := range d.doc.Fields() {
+		switch name {
+		case "candidates":
 			known = true
 			for c := range v.Items() {
 				d.candidate(c, out)
 			}
-		case name.Is("usageMetadata"):
+		case "usageMetadata":
 			known = true
 			d.usage(v, out)
-		case name.Is("responseId"):
+		case "responseId":
 			known = true
 			if d.answerID == "" {
 				d.answerID, _ = v.Str()
 				out.AnswerID = d.answerID
 			}
-		case name.Is("promptFeedback"):
+		case "promptFeedback":
 			known = true
 		}
 	}
-	if reason, ok := blocked(d.doc.Root()); ok {
+	if reason, ok := blocked(&d.doc); ok {
 		out.Marks |= llm.MarkStop
 		out.StopReason, d.stopped = reason, true
 	}

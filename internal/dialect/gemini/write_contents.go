@@ -34,7 +34,31 @@ func (w *promptWriter) contents(turns []llm.Turn) (out list[content]) {
 		}
 		out = append(out, content{Role: role, Parts: parts})
 	}
+	for i := range out {
+		w.vouch(out[i].Parts)
+	}
 	return out
+}
+
+// unvalidated stands where a signature should be of a call that another model made, or
+// whose signature is lost: since Gemini 3 the first call of a turn is refused without one
+// (https://ai.google.dev/gemini-api/docs/thought-signatures#faqs). It is the text
+// skip_thought_signature_validator, in base64 as this field is.
+const unvalidated = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
+
+// vouch signs the first call of a turn so, where it is not signed.
+func (w *promptWriter) vouch(parts []part) {
+	if w.isOld() {
+		return
+	}
+	for i := range parts {
+		if p := &parts[i]; p.FunctionCall != nil {
+			if p.ThoughtSignature == "" {
+				p.ThoughtSignature = unvalidated
+			}
+			return
+		}
+	}
 }
 
 func (w *promptWriter) parts(parts []llm.Part) (out list[part]) {
@@ -170,6 +194,7 @@ func (w *promptWriter) media(p *llm.Part) []part {
 	m := p.Media
 	w.lost.If(m.Detail != "" && m.Detail != "auto", llm.FieldDetail)
 	w.lost.If(m.Cite, llm.FieldCitations)
+	w.lost.If(m.Name != "", llm.FieldTitle)
 	var out []part
 	if m.Context != "" {
 		out = append(out, part{Text: &m.Context})

@@ -66,8 +66,12 @@ func TestWrite_SaysWhatWasAsked(t *testing.T) {
 		"calls and results": {in: llm.Prompt{Turns: []llm.Turn{say(llm.User, words("w?")), say(llm.Assistant, call("a", "f", `{"x":1}`), call("b", "g", ""), call("c", "h", `{"x":`)),
 			say(llm.User, result("a", "f", false, words(`{"y":2}`)), result("b", "g", false, words("plain")), result("c", "h", true, words("no"),
 				llm.Part{Kind: llm.Image, Media: &llm.Media{Base64: "AAAA"}}), words("so?"))}},
-			want: `{"contents":[{"role":"user","parts":[{"text":"w?"}]},{"role":"model","parts":[{"functionCall":{"id":"a","name":"f","args":{"x":1}}},{"functionCall":{"id":"b","name":"g","args":{}}},{"functionCall":{"id":"c","name":"h","args":{"arguments":"{\"x\":"}}}]},` +
+			want: `{"contents":[{"role":"user","parts":[{"text":"w?"}]},{"role":"model","parts":[{"functionCall":{"id":"a","name":"f","args":{"x":1}},"thoughtSignature":"c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="},{"functionCall":{"id":"b","name":"g","args":{}}},{"functionCall":{"id":"c","name":"h","args":{"arguments":"{\"x\":"}}}]},` +
 				`{"role":"user","parts":[{"functionResponse":{"id":"a","name":"f","response":{"y":2}}},{"functionResponse":{"id":"b","name":"g","response":{"output":"plain"}}},{"functionResponse":{"id":"c","name":"h","response":{"error":"no"},"parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}},{"text":"so?"}]}]}`},
+		"calls of others for an older model": {model: "gemini-2.5-flash", in: llm.Prompt{Turns: []llm.Turn{say(llm.User, words("w?")), say(llm.Assistant, call("a", "f", "{}"))}},
+			want: `{"contents":[{"role":"user","parts":[{"text":"w?"}]},{"role":"model","parts":[{"functionCall":{"id":"a","name":"f","args":{}}}]}]}`},
+		"signed calls of others": {in: llm.Prompt{Turns: []llm.Turn{say(llm.User, words("w?")), say(llm.Assistant, signed(call("a", "f", "{}"), "other", "s"))}},
+			want: `{"contents":[{"role":"user","parts":[{"text":"w?"}]},{"role":"model","parts":[{"functionCall":{"id":"a","name":"f","args":{}},"thoughtSignature":"c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="}]}]}`, lost: "signature"},
 		"media of results of an older model": {model: "gemini-2.5-flash", in: llm.Prompt{Turns: []llm.Turn{say(llm.User, result("a", "f", false, llm.Part{Kind: llm.Image, Media: &llm.Media{Base64: "AAAA"}}))}},
 			want: `{"contents":[{"role":"user","parts":[{"functionResponse":{"id":"a","name":"f","response":{"output":""}}},{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}]}`},
 		"signatures": {in: llm.Prompt{Turns: []llm.Turn{say(llm.Assistant,

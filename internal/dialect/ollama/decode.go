@@ -129,13 +129,9 @@ func readNeeds(req *llm.Request) error {
 		return invalid("format", `format must be "json" or a JSON Schema`)
 	}
 	think, _ := doc.Get("think")
-	on, _ := think.Bool()
-	level, isLevel := think.Str()
-	if isLevel && !slices.Contains(levels, level) {
+	// Thinking is no need, as in the other dialects: where a target cannot, that is a loss.
+	if level, isLevel := think.Str(); isLevel && !slices.Contains(levels, level) {
 		return invalid("think", "think must be true, false, "+strings.Join(levels, ", "))
-	}
-	if on || isLevel {
-		req.Needs |= llm.CanThink
 	}
 	if logprobs, _ := doc.Get("logprobs"); logprobs.Kind() == rawjson.Bool {
 		if on, _ := logprobs.Bool(); on {

@@ -55,9 +55,9 @@ func TestDecode_ReadsWhatTheHouseNeeds(t *testing.T) {
 		"null is not told":              {llm.Chat, `{"model":"m","stream":null,"format":"","tools":[]}`, true, 0, "stream chat"},
 		"plain":                         {llm.Chat, `{"model":"m","stream":false,"future":{"a":1}}`, false, 0, "chat"},
 		"tools and pictures":            {llm.Chat, `{"model":"m","stream":false,"tools":[{"type":"function"}],"messages":[{"role":"user","content":"","images":["aa"]}]}`, false, 0, "tools vision chat"},
-		"a schema, thought, odds":       {llm.Chat, `{"model":"m","stream":false,"format":{"type":"object"},"think":"low","logprobs":true,"options":{"num_predict":7}}`, false, 7, "json_schema logprobs chat thinking"},
+		"a schema, thought, odds":       {llm.Chat, `{"model":"m","stream":false,"format":{"type":"object"},"think":"low","logprobs":true,"options":{"num_predict":7}}`, false, 7, "json_schema logprobs chat"},
 		"JSON, no thought, no bound":    {llm.Chat, `{"model":"m","stream":false,"format":"json","think":false,"options":{"num_predict":-1}}`, false, 0, "json_object chat"},
-		"a completion":                  {llm.Completions, `{"model":"m","prompt":"x","images":["aa"],"think":true}`, true, 0, "stream vision completions thinking"},
+		"a completion":                  {llm.Completions, `{"model":"m","prompt":"x","images":["aa"],"think":true}`, true, 0, "stream vision completions"},
 		"loading a model is a request":  {llm.Completions, `{"model":"m","keep_alive":0}`, true, 0, "stream completions"},
 		"embeddings never stream":       {llm.Embeddings, `{"model":"m","input":["x"],"stream":true}`, false, 0, "embeddings"},
 	} {

@@ -63,6 +63,8 @@ func readStop(word string, called bool) llm.Stop {
 		s.Reason = llm.StopEnd
 	case word == "length":
 		s.Reason = llm.StopLength
+	case word == "content_filter": // ours
+		s.Reason = llm.StopFilter
 	}
 	return s
 }

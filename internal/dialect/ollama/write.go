@@ -80,7 +80,7 @@ func (w *promptWriter) think(t *llm.Thinking, model string) rawJSON {
 	if effort == "" {
 		effort = llm.EffortOf(t.Budget)
 	}
-	w.lost.If(t.Summary != "", llm.FieldThinking)
+	w.lost.If(t.Summary != "" || t.Show != nil && !*t.Show, llm.FieldThinking) // thought is always shown
 	switch {
 	case t.Mode == llm.ThinkingUnset:
 		return nil

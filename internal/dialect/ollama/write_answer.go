@@ -121,11 +121,14 @@ func appendDone(dst []byte, s llm.Stop, t money.Tokens, counted bool) []byte {
 }
 
 // doneReason is the word for why an answer ended; the dialect knows two, and two for
-// a model that was loaded or unloaded instead.
+// a model that was loaded or unloaded instead. What was withheld is told in OpenAI's
+// word, since "stop" would call it whole.
 func doneReason(s llm.Stop) string {
 	switch {
 	case s.Reason == llm.StopLength:
 		return "length"
+	case s.Reason == llm.StopFilter:
+		return "content_filter"
 	case s.Reason == llm.StopOther && (s.Word == "load" || s.Word == "unload"):
 		return s.Word
 	}

@@ -73,8 +73,8 @@ func TestWriter_WritesLines(t *testing.T) {
 	got, lost := writeStream(chat(t), said().Deltas())
 	text := func(s string) string { return head + `,"message":{"role":"assistant","content":` + s + `,"done":false` }
 	want := text(`"","thinking":"hm"}`) + "}\n" + text(`"H\"i\n"}`) + "}\n" +
-		text(`"","tool_calls":[{"id":"a","function":{"index":0,"name":"f","arguments":{"x":1}}}]}`) + "}\n" +
 		text(`""}`) + `,"logprobs":[{"token":"H","logprob":-0.5,"bytes":[72],"top_logprobs":[]}]}` + "\n" +
+		text(`"","tool_calls":[{"id":"a","function":{"index":0,"name":"f","arguments":{"x":1}}}]}`) + "}\n" +
 		text(`"","tool_calls":[{"id":"call_01J_1","function":{"index":1,"name":"g","arguments":{}}}]}`) + "}\n" +
 		text(`"","tool_calls":[{"id":"c","function":{"index":2,"name":"h","arguments":{"arguments":"{\"x\":"}}}]}`) + "}\n" +
 		head + `,"message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":7,"eval_count":5}` + "\n"

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/fairlead/fairlead/internal/dialect/openaierr"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -28,6 +29,11 @@ func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 	if items.Kind() != rawjson.Array || items.Empty() {
 		if v, ok := doc.Get("error"); ok && v.Kind() != rawjson.Null {
 			return out, decodeStreamError(body)
+		}
+		if base, ok := doc.Get("base_resp"); ok {
+			if e := openaierr.DecodeBase(base); e != nil {
+				return out, e
+			}
 		}
 		return out, &llm.Error{Kind: llm.Upstream, Message: fmt.Sprintf("the upstream's answer has no %s", list)}
 	}
@@ -144,6 +150,9 @@ func Usage(usage rawjson.Value) (money.Tokens, error) {
 		}
 	}
 	c.Cached = cmp.Or(c.Cached, cacheHits, cachedBeside)
+	if c.Prompt == 0 && c.Completion == 0 { // Voyage's embeddings have one count
+		c.Prompt = c.Total
+	}
 	return money.FromInclusive(c)
 }
 

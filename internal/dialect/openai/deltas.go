@@ -16,6 +16,7 @@ type deltas struct {
 	began   bool
 	choices map[int]*choiceBlocks // bounded by maxChoices
 	spoke   int                   // the choice whose text came last
+	speaks  *choiceBlocks         // its blocks
 }
 
 // event reads one event that the decoder has judged.
@@ -56,7 +57,9 @@ func (d *deltas) more(escaped []byte) {
 		d.text, _ = lookup(quoted).AppendStr(d.text)
 		text = d.text
 	}
-	d.add(llm.Delta{Kind: llm.DeltaPiece, Choice: d.spoke, Block: d.choices[d.spoke].open, Text: text})
+	d.out = append(d.out, llm.Delta{}) // filled in place: a delta is large, and this is the hot path
+	piece := &d.out[len(d.out)-1]
+	piece.Kind, piece.Choice, piece.Block, piece.Text = llm.DeltaPiece, d.spoke, d.speaks.open, text
 }
 
 // choiceBlocks are the blocks of one choice.
@@ -164,11 +167,29 @@ func (d *deltas) delta(i int, b *choiceBlocks, delta rawjson.Value) {
 	}
 	d.words(i, b, llm.Reasoning, thought)
 	d.details(i, b, details)
-	d.words(i, b, llm.Text, content)
+	d.content(i, b, content)
 	d.words(i, b, llm.Refusal, refusal)
 	d.citations(i, b, notes)
 	for call := range calls.Items() {
 		d.call(i, b, call)
+	}
+}
+
+// content is text, or a list of text and thought as Mistral's reasoning models write it
+// (https://docs.mistral.ai/capabilities/reasoning).
+func (d *deltas) content(i int, b *choiceBlocks, v rawjson.Value) {
+	if v.Kind() != rawjson.Array {
+		d.words(i, b, llm.Text, v)
+		return
+	}
+	for item := range v.Items() {
+		text, _ := item.Get("text")
+		d.words(i, b, llm.Text, text)
+		thought, _ := item.Get("thinking")
+		for piece := range thought.Items() {
+			text, _ := piece.Get("text")
+			d.words(i, b, llm.Reasoning, text)
+		}
 	}
 }
 
@@ -179,7 +200,7 @@ func (d *deltas) words(i int, b *choiceBlocks, kind llm.PartKind, v rawjson.Valu
 	if len(d.text) == from {
 		return
 	}
-	d.spoke = i
+	d.spoke, d.speaks = i, b
 	if b.kind != kind {
 		d.open(i, b, llm.Part{Kind: kind})
 		b.refused = b.refused || kind == llm.Refusal

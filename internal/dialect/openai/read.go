@@ -13,7 +13,7 @@ import (
 // Names are this dialect's own names of what a writer may lose.
 var Names = map[llm.Field]string{
 	llm.FieldThinking: "reasoning_effort", llm.FieldSystem: "messages.role", llm.FieldName: "messages.name",
-	llm.FieldImage: "image_url", llm.FieldAudio: "input_audio", llm.FieldDocument: "file", llm.FieldFile: "file.file_id",
+	llm.FieldImage: "image_url", llm.FieldAudio: "input_audio", llm.FieldDocument: "file", llm.FieldTitle: "file.filename", llm.FieldFile: "file.file_id",
 	llm.FieldReasoning: "reasoning_content", llm.FieldSignature: "reasoning_details", llm.FieldCitations: "annotations",
 	llm.FieldIsError: "messages.content",
 }

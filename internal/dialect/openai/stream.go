@@ -33,7 +33,7 @@ type StreamDecoder struct {
 func NewStream(req *llm.Request, opt llm.Options) *StreamDecoder {
 	d := &StreamDecoder{keepUsage: req.StreamUsage}
 	if opt.Translate {
-		d.neutral = new(deltas)
+		d.neutral = &deltas{out: make([]llm.Delta, 0, 4)} // most chunks have fewer
 	}
 	if useGrammar(req, opt) {
 		d.grammar = new(grammarCall)
@@ -169,6 +169,8 @@ func (d *StreamDecoder) readChoices(choices rawjson.Value, out *llm.Event) {
 				d.readText(v, llm.MarkContent, out)
 			case name.Is("finish_reason"):
 				reason = v
+			case name.Is("usage"): // Moonshot
+				d.count(v, out)
 			}
 		}
 		i, _ := index.Int()
@@ -207,6 +209,11 @@ func (d *StreamDecoder) readDelta(delta rawjson.Value, out *llm.Event) {
 // readText marks a text field. An empty one is what role chunks carry: it is not
 // yet an answer.
 func (d *StreamDecoder) readText(v rawjson.Value, mark llm.Mark, out *llm.Event) {
+	if v.Kind() == rawjson.Array && !v.Empty() { // Mistral's thought, and the text behind it
+		out.Marks |= mark
+		out.TextBytes += len(v.Raw())
+		return
+	}
 	if v.Kind() != rawjson.String {
 		return
 	}
@@ -219,21 +226,33 @@ func (d *StreamDecoder) readText(v rawjson.Value, mark llm.Mark, out *llm.Event)
 
 func (d *StreamDecoder) readUsage(doc *rawjson.Doc, out *llm.Event) {
 	usage, ok := doc.Get("usage")
-	if !ok || usage.Kind() != rawjson.Object {
+	if !ok && out.Marks&llm.MarkStop != 0 { // Groq, where it was not asked
+		usage, ok = doc.Root().Path("x_groq", "usage")
+	}
+	if !ok || !d.count(usage, out) {
 		return
 	}
-	tokens, err := Usage(usage)
-	if err != nil {
-		return // contradictory counts are as good as none: the bill is estimated
-	}
-	out.Marks |= llm.MarkUsage
-	out.Usage = tokens
 	if choices, _ := doc.Get("choices"); choices.Empty() {
 		out.Marks |= llm.MarkUsageOnly
 		if !d.keepUsage {
 			out.Raw = nil
 		}
 	}
+}
+
+// count reads a usage object. Contradictory counts are as good as none: the bill is
+// estimated.
+func (d *StreamDecoder) count(usage rawjson.Value, out *llm.Event) bool {
+	if usage.Kind() != rawjson.Object {
+		return false
+	}
+	tokens, err := Usage(usage)
+	if err != nil {
+		return false
+	}
+	out.Marks |= llm.MarkUsage
+	out.Usage = tokens
+	return true
 }
 
 // choiceSet holds the indexes of open choices: a bit each for the usual few, and

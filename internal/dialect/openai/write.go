@@ -1,8 +1,10 @@
 package openai
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,7 +29,7 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 		PresencePenalty: s.PresencePenalty, FrequencyPenalty: s.FrequencyPenalty, RepetitionPenalty: s.RepeatPenalty,
 		LogitBias: s.LogitBias, N: s.N, Logprobs: s.Logprobs, TopLogprobs: s.TopLogprobs,
 		Tools: w.tools(p.Tools), ToolChoice: writeChoice(p), ParallelToolCalls: p.Parallel, ResponseFormat: writeFormat(p.Format),
-		ReasoningEffort: w.effort(p.Thinking), User: p.User, Metadata: p.Metadata, ServiceTier: p.Tier,
+		ReasoningEffort: w.effort(p.Thinking), User: p.User, Metadata: p.Metadata, ServiceTier: w.tier(p.Tier),
 	}
 	if len(out.Tools) == 0 {
 		out.ToolChoice, out.ParallelToolCalls = nil, nil
@@ -40,7 +42,7 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 	if stream && opt.AskUsage {
 		out.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
-	body, err = json.Marshal(&out)
+	body, err = json.Marshal(&out, json.Deterministic(true)) // caches know a prompt by its bytes
 	return body, w.lost, err
 }
 
@@ -180,7 +182,7 @@ func (w *promptWriter) content(parts []llm.Part) jsontext.Value {
 	if len(parts) == 0 {
 		return nil
 	}
-	if p := &parts[0]; len(parts) == 1 && p.Kind == llm.Text && p.Cache == nil {
+	if p := &parts[0]; len(parts) == 1 && p.Kind == llm.Text && p.Cache == nil && len(p.Citations) == 0 {
 		raw, _ := json.Marshal(p.Text) //nolint:errchkjson // a string always can be
 		return raw
 	}
@@ -238,6 +240,10 @@ func (w *promptWriter) reachable(m *llm.Media) bool {
 
 func (w *promptWriter) document(m *llm.Media) (chatPart, bool) {
 	w.lost.If(m.Cite, llm.FieldCitations)
+	if words, ok := plainText(m); ok {
+		return chatPart{Type: "text", Text: words}, true
+	}
+	w.lost.If(m.Context != "", llm.FieldDocument)
 	switch {
 	case m.FileID != "" && m.FileOf == Name:
 		return chatPart{Type: "file", File: &chatFile{FileID: m.FileID, Filename: m.Name}}, true
@@ -250,6 +256,22 @@ func (w *promptWriter) document(m *llm.Media) (chatPart, bool) {
 	}
 	w.lost.Add(llm.FieldDocument)
 	return chatPart{}, false
+}
+
+// plainText is a document that is text, as words: upstreams of this dialect take no
+// files but PDFs.
+func plainText(m *llm.Media) (words string, ok bool) {
+	text, err := base64.StdEncoding.DecodeString(m.Base64)
+	if err != nil || m.Base64 == "" || !strings.HasPrefix(m.MIME, "text/") || !utf8.Valid(text) {
+		return "", false
+	}
+	for _, said := range [...]string{m.Name, m.Context, string(text)} {
+		if words != "" && said != "" {
+			words += "\n\n"
+		}
+		words += said
+	}
+	return words, true
 }
 
 func writeURL(m *llm.Media, usual string) string {
@@ -330,9 +352,11 @@ func writeFormat(f llm.Format) *chatFormat {
 }
 
 func (w *promptWriter) effort(t llm.Thinking) string {
+	w.lost.If(t.Show != nil || t.Summary != "", llm.FieldThinking) // upstreams show thought as they see fit
 	switch {
 	case t.Mode == llm.ThinkingOff:
-		return "" // to say "none" is an error for models that cannot think
+		w.lost.Add(llm.FieldThinking) // to say "none" is an error for models that cannot think
+		return ""
 	case t.Effort == "max":
 		return "xhigh"
 	case t.Effort != "":
@@ -342,6 +366,17 @@ func (w *promptWriter) effort(t llm.Thinking) string {
 		return llm.EffortOf(t.Budget)
 	}
 	return ""
+}
+
+// tiers are this dialect's words for a service tier, by those of all dialects.
+var tiers = map[string]string{
+	"auto": "auto", "default": "default", "flex": "flex", "scale": "scale", "priority": "priority",
+	"standard": "default", "standard_only": "default",
+}
+
+func (w *promptWriter) tier(word string) string {
+	w.lost.If(word != "" && tiers[word] == "", llm.FieldTier)
+	return tiers[word]
 }
 
 // textRequest is the body of a completions request.
@@ -370,8 +405,14 @@ func writeText(p *llm.Prompt, stream bool, opt llm.Options) ([]byte, llm.Losses,
 	if stream && opt.AskUsage {
 		out.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
+	var lost llm.Losses
+	lost.If(s.TopK != nil, llm.FieldTopK)
+	lost.If(s.MinP != nil, llm.FieldMinP)
+	lost.If(s.RepeatPenalty != nil, llm.FieldRepeatPenalty)
+	lost.If(s.LogitBias != nil, llm.FieldLogitBias)
+	lost.If(s.Logprobs, llm.FieldLogprobs)
 	body, err := json.Marshal(&out)
-	return body, nil, err
+	return body, lost, err
 }
 
 func writeEmbed(p *llm.Prompt, opt llm.Options) ([]byte, llm.Losses, error) {

@@ -1,10 +1,12 @@
 package openai
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
@@ -16,10 +18,18 @@ type Writer struct {
 	req  *llm.Request
 	head []byte // of every chunk, up to the choices
 
-	blocks map[[2]int]*shownBlock // by choice and block
-	calls  map[int]int            // calls so far, by choice
-	done   bool
-	lost   llm.Losses
+	blocks  map[[2]int]*shownBlock // by choice and block
+	last    *shownBlock            // that was asked for last, of lastAt
+	lastAt  [2]int
+	choices map[int]*shownChoice
+	done    bool
+	lost    llm.Losses
+}
+
+// shownChoice is what was shown of a choice so far.
+type shownChoice struct {
+	calls   int
+	refused bool
 }
 
 // shownBlock is what a block looks like here.
@@ -33,7 +43,7 @@ type shownBlock struct {
 
 // NewWriter begins the answer to req.
 func NewWriter(req *llm.Request) *Writer {
-	return &Writer{req: req, blocks: map[[2]int]*shownBlock{}, calls: map[int]int{}}
+	return &Writer{req: req, blocks: map[[2]int]*shownBlock{}, choices: map[int]*shownChoice{}}
 }
 
 // Lost is what could not be shown.
@@ -44,9 +54,7 @@ func (w *Writer) Append(dst []byte, d *llm.Delta) []byte {
 	switch d.Kind {
 	case llm.DeltaBegin:
 		w.head = appendHead(nil, w.req, d.ID, d.Model, true)
-		if w.req.Surface == llm.Chat {
-			return w.chunk(dst, 0, `"role":"assistant","content":""`, "", nil)
-		}
+		dst, _ = w.choice(dst, 0)
 	case llm.DeltaOpen:
 		return w.open(dst, d)
 	case llm.DeltaPiece:
@@ -56,9 +64,9 @@ func (w *Writer) Append(dst []byte, d *llm.Delta) []byte {
 	case llm.DeltaCite:
 		return w.cite(dst, d)
 	case llm.DeltaLogprobs:
-		return w.chunk(dst, d.Choice, "", "", d.Raw)
+		return w.chunk(dst, d.Choice, "", "", oneLine(d.Raw))
 	case llm.DeltaStop:
-		return w.chunk(dst, d.Choice, "", finishReason(d.Stop), nil)
+		return w.stop(dst, d)
 	case llm.DeltaUsage:
 		return w.usage(dst, d.Usage)
 	case llm.DeltaDone:
@@ -86,20 +94,45 @@ func AppendFailure(dst []byte, e *llm.Error) []byte {
 	return append(AppendError(append(dst, "data: "...), e), "\n\n"...)
 }
 
+// choice begins a choice with its role, once.
+func (w *Writer) choice(dst []byte, i int) ([]byte, *shownChoice) {
+	c, ok := w.choices[i]
+	if !ok {
+		c = &shownChoice{}
+		w.choices[i] = c
+		if w.req.Surface == llm.Chat {
+			dst = w.chunk(dst, i, `"role":"assistant","content":""`, "", nil)
+		}
+	}
+	return dst, c
+}
+
+func (w *Writer) stop(dst []byte, d *llm.Delta) []byte {
+	dst, c := w.choice(dst, d.Choice)
+	reason := finishReason(d.Stop)
+	if c.refused && d.Stop.Reason == llm.StopRefusal {
+		reason = "stop" // the refusal speaks for itself
+	}
+	return w.chunk(dst, d.Choice, "", reason, nil)
+}
+
 func (w *Writer) open(dst []byte, d *llm.Delta) []byte {
+	dst, c := w.choice(dst, d.Choice)
 	b := &shownBlock{kind: d.Part.Kind}
 	w.blocks[[2]int{d.Choice, d.Block}] = b
 	switch d.Part.Kind {
 	case llm.ToolCall:
-		b.call, b.id = w.calls[d.Choice], d.Part.Call.ID
-		w.calls[d.Choice]++
+		b.call, b.id = c.calls, d.Part.Call.ID
+		c.calls++
 		if b.id == "" {
 			b.id = "call_" + strings.TrimPrefix(w.req.ID, "chatcmpl-") + "_" + strconv.Itoa(b.call)
 		}
 		text := `"tool_calls":[{"index":` + strconv.Itoa(b.call) + `,"id":` + quoted(b.id) + `,"type":"function","function":{"name":` +
 			quoted(d.Part.Call.Name) + `,"arguments":""}}]`
 		return w.chunk(dst, d.Choice, text, "", nil)
-	case llm.Text, llm.Refusal, llm.Reasoning:
+	case llm.Refusal:
+		c.refused = true
+	case llm.Text, llm.Reasoning:
 	default:
 		w.lost.Add(llm.FieldOther)
 	}
@@ -112,7 +145,10 @@ func quoted(s string) string { return string(rawjson.AppendString(nil, s)) }
 var pieceFields = map[llm.PartKind]string{llm.Text: "content", llm.Refusal: "refusal", llm.Reasoning: "reasoning_content"}
 
 func (w *Writer) piece(dst []byte, d *llm.Delta) []byte {
-	b := w.blocks[[2]int{d.Choice, d.Block}]
+	if at := [2]int{d.Choice, d.Block}; w.last == nil || w.lastAt != at {
+		w.last, w.lastAt = w.blocks[at], at
+	}
+	b := w.last
 	switch {
 	case b == nil:
 		return dst
@@ -234,6 +270,16 @@ func (w *Writer) begin(dst []byte, choice int) []byte {
 	dst = append(append(dst, "data: "...), w.head...)
 	dst = append(dst, `,"choices":[{"index":`...)
 	return append(strconv.AppendInt(dst, int64(choice), 10), ',')
+}
+
+// oneLine is JSON without line ends between its tokens: one would end the event's line.
+func oneLine(raw []byte) []byte {
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
+		return raw
+	}
+	v := jsontext.Value(bytes.Clone(raw))
+	_ = v.Compact() // it was checked when it was read
+	return v
 }
 
 func (w *Writer) usage(dst []byte, t money.Tokens) []byte {

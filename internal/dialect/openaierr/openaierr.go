@@ -125,23 +125,32 @@ func DecodeWithin(body []byte) *llm.Error {
 	return e
 }
 
-// readErrorBody takes message, param and code from {"error":{…}}, {"error":"…"} or
-// {"message":"…"}; engines differ.
+// readErrorBody takes message, param and code from {"error":{…}}, {"error":"…"},
+// {"message":"…"} or {"detail":…}; engines differ, and Google puts a list around it.
 func readErrorBody(e *llm.Error, body []byte) {
-	at, ok := rawjson.Lookup(body, "error")
-	if !ok {
-		at, ok = rawjson.Lookup(body)
-	}
+	root, ok := rawjson.Lookup(body)
 	if !ok {
 		return
+	}
+	for first := range root.Items() {
+		root = first
+		break
+	}
+	at, ok := root.Get("error")
+	if !ok {
+		at = root
+		e.Message = detail(root)
 	}
 	if text, isStr := at.Str(); isStr {
 		e.Message = clip(text)
 		return
 	}
 	if v, ok := at.Get("message"); ok {
-		text, _ := v.Str()
-		e.Message = clip(text)
+		if text, isStr := v.Str(); isStr {
+			e.Message = clip(text)
+		} else if text := detail(v); text != "" {
+			e.Message = text
+		}
 	}
 	if v, ok := at.Get("param"); ok {
 		e.Param, _ = v.Str()
@@ -155,6 +164,54 @@ func readErrorBody(e *llm.Error, body []byte) {
 	if v, _ := at.Get("code"); e.Code == "" && v.Kind() == rawjson.Number {
 		e.Code = string(v.Raw())
 	}
+}
+
+// detail is the text of a body as FastAPI makes it: {"detail":"…"}, or a list of what is
+// wrong with which field.
+func detail(root rawjson.Value) string {
+	v, _ := root.Get("detail")
+	if text, isStr := v.Str(); isStr {
+		return clip(text)
+	}
+	for first := range v.Items() {
+		msg, _ := first.Get("msg")
+		text, _ := msg.Str()
+		var field string
+		loc, _ := first.Get("loc")
+		for part := range loc.Items() {
+			field, _ = part.Str()
+		}
+		if field != "" && text != "" {
+			text = field + ": " + text
+		}
+		return clip(text)
+	}
+	return ""
+}
+
+// DecodeBase reads what went wrong from MiniMax's base_resp, which comes with status 200
+// (https://platform.minimax.io/docs/api-reference/errorcode); nil where it names nothing.
+func DecodeBase(base rawjson.Value) *llm.Error {
+	v, _ := base.Get("status_code")
+	code, _ := v.Int()
+	if code == 0 {
+		return nil
+	}
+	e := &llm.Error{Kind: llm.Upstream, Code: strconv.FormatInt(code, 10)}
+	if kind, ok := baseKinds[code]; ok {
+		e.Kind = kind
+	}
+	text, _ := base.Get("status_msg")
+	e.Message, _ = text.Str()
+	if e.Message = clip(e.Message); e.Message == "" {
+		e.Message = "the upstream reported an error without saying which"
+	}
+	return e
+}
+
+var baseKinds = map[int64]llm.Kind{
+	1001: llm.Timeout, 1002: llm.RateLimited, 1004: llm.Unauthorized, 1008: llm.Unpaid, 1026: llm.Invalid,
+	1039: llm.RateLimited, 2013: llm.Invalid, 2049: llm.Unauthorized, 2056: llm.RateLimited,
 }
 
 func clip(s string) string {

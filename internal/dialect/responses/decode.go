@@ -171,7 +171,7 @@ func readItem(req *llm.Request, it rawjson.Value, i int) error {
 		}
 		return readContent(req, content, at(".content"))
 	case word == "" && id.Kind() == rawjson.String, word == typeReference:
-		req.Bound = true
+		req.Bound = req.Bound || !isOurs(id)
 	case word == "":
 		return invalid(at(".type"), at("")+` must have a type such as "message"`)
 	case sealed.Kind() == rawjson.String:

@@ -94,7 +94,7 @@ func (d *deltas) thought(item, para int64, v rawjson.Value) {
 	if len(v.Raw()) <= len(`""`) {
 		return
 	}
-	b := d.block(item, 0, llm.Part{Kind: llm.Reasoning})
+	b := d.block(item, 0, llm.Part{Kind: llm.Reasoning, Signer: Name})
 	if b == nil {
 		return
 	}
@@ -194,7 +194,7 @@ func (d *deltas) reasoning(i int64, it rawjson.Value) {
 	if readSealed(&p, name, encrypted); p.Signer == "" {
 		return
 	}
-	if b := d.block(i, 0, llm.Part{Kind: llm.Reasoning}); b != nil {
+	if b := d.block(i, 0, llm.Part{Kind: llm.Reasoning, Signer: Name}); b != nil {
 		d.add(llm.Delta{Kind: llm.DeltaSign, Block: b.number, Part: p})
 	}
 }

@@ -64,7 +64,7 @@ func withoutForeign(req *llm.Request) (input []byte, lost []string) {
 		case isCarried(sealed):
 			fields.Add(llm.FieldSignature)
 			continue
-		case kind.Is(typeReasoning) && isOurs(id) && sealed.Kind() != rawjson.String:
+		case (kind.Is(typeReasoning) || kind.Is(typeReference)) && isOurs(id) && sealed.Kind() != rawjson.String:
 			fields.Add(llm.FieldReasoning)
 			continue
 		}

@@ -2,6 +2,7 @@ package responses
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -60,6 +61,8 @@ func (r *inputReader) item(raw rawJSON, i int) error {
 	switch {
 	case it.Type == typeMessage, it.Type == "" && it.Role != "":
 		return r.message(&it, i)
+	case (it.Type == typeReference || it.Type == "") && strings.HasPrefix(it.ID, reasoningID):
+		r.forget() // thought that was shown and that nobody has stored
 	case it.Type == typeReference, it.Type == "":
 		return isStateful(typeReference)
 	case it.Type == typeReasoning:
@@ -83,6 +86,13 @@ func (r *inputReader) item(raw rawJSON, i int) error {
 		r.say(llm.Part{Kind: llm.Other, Raw: raw, Dialect: Name})
 	}
 	return nil
+}
+
+// forget notes that a reference leads nowhere.
+func (r *inputReader) forget() {
+	if !slices.Contains(r.prompt.Unread, typeReference) {
+		r.prompt.Unread = append(r.prompt.Unread, typeReference)
+	}
 }
 
 // isAnswered reports whether the client made the item, and not the model.

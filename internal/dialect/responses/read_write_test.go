@@ -44,7 +44,7 @@ var rewritten = map[string]struct{ in, want, lost string }{
 		"",
 	},
 	"schema": {
-		`{"model":"m","input":"hi","text":{"format":{"type":"json_schema","name":"s","description":"d","schema":{"type":"object"},"strict":true}},"reasoning":{"effort":"none"},"top_logprobs":2}`,
+		`{"model":"m","input":"hi","text":{"format":{"type":"json_schema","name":"s","description":"d","schema":{"type":"object"},"strict":true}},"top_logprobs":2}`,
 		`{"model":"t","input":[{"role":"user","content":"hi"}],"store":false,"top_logprobs":2,"text":{"format":{"type":"json_schema","name":"s","description":"d","schema":{"type":"object"},"strict":true}},"include":["message.output_text.logprobs"]}`,
 		"",
 	},
@@ -111,6 +111,14 @@ func TestRead_RefusesAConversationThatIsElsewhere(t *testing.T) {
 		if e := llm.AsError(err); err == nil || e.Kind != llm.Unsupported || e.Code != "stateful" || e.Param != field {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+}
+
+func TestRead_ForgetsReferencesToThoughtThatNobodyStored(t *testing.T) {
+	t.Parallel()
+	p, err := Read(decode(t, `{"model":"m","input":[{"role":"user","content":"w?"},{"type":"item_reference","id":"rs_fl_1"},{"type":"item_reference","id":"rs_fl_2"},{"type":"function_call","call_id":"a","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"a","output":"1"}]}`))
+	if err != nil || len(p.Turns) != 3 || strings.Join(p.Unread, ",") != "item_reference" {
+		t.Errorf("%+v %v", p, err)
 	}
 }
 

@@ -30,7 +30,7 @@ func Path(req *llm.Request, _ llm.Options) string {
 
 // Names are this dialect's own names of what a writer may lose.
 var Names = map[llm.Field]string{
-	llm.FieldSystem: "instructions", llm.FieldImage: "input_image", llm.FieldAudio: "input_audio", llm.FieldDocument: "input_file",
+	llm.FieldSystem: "instructions", llm.FieldImage: "input_image", llm.FieldAudio: "input_audio", llm.FieldDocument: "input_file", llm.FieldTitle: "filename",
 	llm.FieldFile: "file_id", llm.FieldSignature: "encrypted_content", llm.FieldCitations: "annotations",
 	llm.FieldIsError: "function_call_output", llm.FieldFormat: "text.format", llm.FieldThinking: "reasoning",
 	llm.FieldMaxTokens: "max_output_tokens", llm.FieldOther: "input", llm.FieldLogprobs: "include",

@@ -177,6 +177,7 @@ func (w *promptWriter) reasoning(t llm.Thinking) *reasoningOptions {
 	out := reasoningOptions{}
 	switch {
 	case t.Mode == llm.ThinkingOff: // to say "none" is an error for models that cannot think
+		w.lost.Add(llm.FieldThinking)
 	case t.Effort != "":
 		out.Effort = t.Effort
 	case t.Budget > 0:

@@ -140,7 +140,7 @@ func (w *promptWriter) thought(p *llm.Part) {
 	}
 	id, encrypted := writeSealed(p)
 	if encrypted == "" {
-		w.lost.Add(llm.FieldSignature)
+		w.lost.If(p.Text != "", llm.FieldReasoning)
 		return
 	}
 	w.sealed = true
@@ -208,6 +208,7 @@ func (w *promptWriter) image(m *llm.Media) (out part, ok bool) {
 
 func (w *promptWriter) document(m *llm.Media) (out part, ok bool) {
 	w.lost.If(m.Cite, llm.FieldCitations)
+	w.lost.If(m.Context != "", llm.FieldDocument)
 	out = part{Type: typeFile, Filename: m.Name}
 	switch {
 	case m.FileID != "" && m.FileOf == Name:

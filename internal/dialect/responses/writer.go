@@ -1,6 +1,7 @@
 package responses
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 
@@ -63,7 +64,7 @@ func (w *Writer) Append(dst []byte, d *llm.Delta) []byte {
 	case llm.DeltaCite:
 		return w.cite(dst, d)
 	case llm.DeltaLogprobs:
-		w.logprobs(d.Raw)
+		return w.logprobs(dst, d.Raw)
 	case llm.DeltaClose:
 		return w.close(dst, d.Block)
 	case llm.DeltaStop:
@@ -284,26 +285,31 @@ func (w *Writer) cite(dst []byte, d *llm.Delta) []byte {
 	return dst
 }
 
-// logprobs belong to the text that came last.
-func (w *Writer) logprobs(object []byte) {
+// logprobs belong to the text that came last. Its pieces are told already, so they
+// come with an empty one.
+func (w *Writer) logprobs(dst, object []byte) []byte {
 	list, _ := rawjson.Lookup(object, "content")
-	for _, it := range slices.Backward(w.items) {
-		if it.kind != typeMessage || len(it.parts) == 0 {
-			continue
-		}
-		p := it.parts[len(it.parts)-1]
-		for entry := range list.Items() {
-			if w.held += len(entry.Raw()); w.held > maxHeld {
-				w.lost.Add(llm.FieldLogprobs)
-				return
-			}
-			if len(p.logprobs) > 0 {
-				p.logprobs = append(p.logprobs, ',')
-			}
-			p.logprobs = append(p.logprobs, entry.Raw()...)
-		}
-		p.logprobs = oneLine(p.logprobs)
-		return
+	if w.message == nil || len(w.message.parts) == 0 || w.message.parts[len(w.message.parts)-1].done {
+		w.lost.Add(llm.FieldLogprobs)
+		return dst
 	}
-	w.lost.Add(llm.FieldLogprobs)
+	p := w.message.parts[len(w.message.parts)-1]
+	from := len(p.logprobs)
+	for entry := range list.Items() {
+		if w.held += len(entry.Raw()); w.held > maxHeld {
+			w.lost.Add(llm.FieldLogprobs)
+			return dst
+		}
+		if len(p.logprobs) > 0 {
+			p.logprobs = append(p.logprobs, ',')
+		}
+		p.logprobs = append(p.logprobs, entry.Raw()...)
+	}
+	oneLine(p.logprobs[from:])
+	fresh := bytes.TrimPrefix(p.logprobs[from:], []byte(","))
+	if len(fresh) == 0 {
+		return dst
+	}
+	dst = append(p.where(w.event(dst, "response.output_text.delta")), `,"logprobs":[`...)
+	return append(append(append(dst, fresh...), `],"delta":""`...), finishEvent...)
 }

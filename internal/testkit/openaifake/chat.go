@@ -74,7 +74,7 @@ func newReply(request *chatRequest, body []byte, knobs Knobs) *reply {
 
 func (r *reply) choose(body []byte, index int) choice {
 	if r.knobs.Refuse {
-		return choice{text: split("I cannot help with that."), refuse: true, finish: "stop"}
+		return choice{text: split(Refusal), refuse: true, finish: "stop"}
 	}
 	if tools := r.request.called(); len(tools) > 0 {
 		return choice{text: list(nil), calls: r.callAll(tools, index), finish: "tool_calls"}

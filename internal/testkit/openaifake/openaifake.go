@@ -20,9 +20,11 @@ import (
 // Answer is what the server says: either one JSON body or a sequence of events.
 type Answer struct {
 	Status int
-	Kind   string           // Content-Type where it is not the usual one for a body or a stream
-	Body   []byte           // the whole body; nil for a stream
-	Events iter.Seq[[]byte] // the data of each event, without framing; nil for a plain answer
+	Kind   string                                  // Content-Type where it is not the usual one for a body or a stream
+	Body   []byte                                  // the whole body; nil for a stream
+	Events iter.Seq[[]byte]                        // the data of each event, without framing; nil for a plain answer
+	Named  bool                                    // each event bears on the wire the name that its data has as "type"
+	Fail   func(status int, message string) []byte // an error's body in another dialect; nil for OpenAI's
 }
 
 // Knobs change what is said; the zero value is the ordinary answer.
