@@ -30,7 +30,7 @@ func startLiteLLM(t *testing.T, up *testkit.Upstream) server {
 	dir := filepath.Join(testkit.Root(t), ".cache", "litellm")
 	program := filepath.Join(dir, "bin", "litellm")
 	if _, err := os.Stat(program); err != nil {
-		// Not a failure with CI=true: it is a second opinion, and 600 MB.
+		// Not a failure with CI=true: it is a second opinion, and 750 MB.
 		t.Skipf("LiteLLM's proxy is not in %s; to get it: make test-engines", dir)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -41,7 +41,7 @@ setup_litellm() {
 	fi
 	stamp="$version $(cksum <enginetests/requirements.txt)"
 	if [ -x .cache/litellm/bin/litellm ] && [ "$(cat .cache/litellm/stamp 2>/dev/null)" = "$stamp" ]; then return 0; fi
-	echo "   LiteLLM's proxy (about 600 MB)"
+	echo "   LiteLLM's proxy (about 750 MB)"
 	rm -rf .cache/litellm
 	mkdir -p .cache
 	"$python" -m venv .cache/litellm || return 1
