@@ -11,12 +11,12 @@ PKGS      ?= ./...
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test setup-test check fmt fmt-check vet arch lint vuln race bench smoke fuzz clean clean-data
+.PHONY: help run build test setup-test test-engines check fmt fmt-check vet arch lint vuln race bench smoke fuzz clean clean-data
 
 help: ## this list
 	@echo "Fairlead: point your OpenAI client at it, and it decides where inference runs."
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## set up a local model, start Fairlead, print the URL, a key and a curl
 	@sh scripts/need.sh python
@@ -30,6 +30,10 @@ test: build setup-test race ## set up what tests need, then pass every test unde
 
 setup-test: build ## get what tests need: SDKs, the local engine, a browser
 	@sh scripts/setup-test.sh
+
+test-engines: build setup-test ## get Ollama and LiteLLM too (minutes), then ask every real engine
+	@sh enginetests/setup.sh
+	@TEST_TIMEOUT=30m sh scripts/race.sh -v $(TESTFLAGS) ./enginetests/...
 
 check: fmt-check vet lint arch race vuln ## format, vet, lint, architecture, race tests, known vulnerabilities
 

@@ -120,7 +120,14 @@ func (b *builder) target(t *config.Target, price *pricing) (*upstream.Target, er
 		if err != nil {
 			return nil, err
 		}
-		out.Speaks = append(out.Speaks, upstream.Spoken{Codec: codec, Base: base})
+		spoken := upstream.Spoken{Codec: codec, Base: base}
+		if provider != nil {
+			spoken.Lacks = named(provider.API.Lacks[also.Dialect])
+		}
+		if out.Options.ToolsByGrammar && spoken.Lacks.Has(llm.CanToolsByGrammar) {
+			spoken.Lacks |= llm.CanTools
+		}
+		out.Speaks = append(out.Speaks, spoken)
 	}
 	if len(out.Speaks) > 1 {
 		out.Unspoken = new(atomic.Uint32)

@@ -110,6 +110,7 @@ var Floors = []Package{
 	{top, "evals/...", Workbench, "one file per suite"},
 	{top, "examples/...", Program, "the three products, configurations, client programs"},
 	{top, "sdktests/...", Workbench, "official SDKs against the built binary"},
+	{top, "enginetests/...", Workbench, "real model servers behind Fairlead, and a second opinion"},
 
 	{top, "internal/catalog/importprices", Workbench, "rewrites the price files from the published lists"},
 	{top, "internal/arch", Kit, "does the repository still look like the house?"},

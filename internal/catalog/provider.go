@@ -56,6 +56,9 @@ type API struct {
 	// Also are the other dialects that it speaks, with what stands behind the base URL
 	// for each in place of BasePath. A client's own dialect is preferred among all.
 	Also map[string]string `toml:"also"`
+	// Lacks are abilities, by dialect of Also, that it takes in that dialect and does
+	// not heed: a request that needs one is asked for in another.
+	Lacks map[string][]string `toml:"lacks"`
 	// Takes are fields beyond those of the dialect's publisher that it is known to take,
 	// of top_k, min_p, repetition_penalty, reasoning_content, reasoning_details,
 	// video_url and rerank_top_k (in place of top_n).

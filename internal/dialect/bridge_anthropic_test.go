@@ -95,7 +95,7 @@ func TestBridge_AnthropicClientOfOpenAI(t *testing.T) {
 		event(`{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"a","name":"f","input":{}}}`)+
 		event(`{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{\"x\":1}"}}`)+
 		event(`{"type":"content_block_stop","index":2}`)+
-		event(`{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"input_tokens":7,"cache_creation_input_tokens":0,"cache_read_input_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":5,"output_tokens_details":{"thinking_tokens":3}}}`)+
+		event(`{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null,"stop_details":null},"usage":{"input_tokens":7,"cache_creation_input_tokens":0,"cache_read_input_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":5,"output_tokens_details":{"thinking_tokens":3}}}`)+
 		event(`{"type":"message_stop"}`), rest)
 }
 
@@ -139,7 +139,7 @@ func TestBridge_PlainAnswersBetweenAnthropicAndOpenAI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	differs(t, "to anthropic", `{"id":"c1","type":"message","role":"assistant","model":"big","content":[{"type":"thinking","thinking":"Hm","signature":""},{"type":"text","text":"Hi"},{"type":"tool_use","id":"a","name":"f","input":{}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":5,"cache_creation_input_tokens":0,"cache_read_input_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":5,"output_tokens_details":{"thinking_tokens":3}}}`, string(ev.Raw))
+	differs(t, "to anthropic", `{"id":"c1","type":"message","role":"assistant","model":"big","content":[{"type":"thinking","thinking":"Hm","signature":""},{"type":"text","text":"Hi"},{"type":"tool_use","id":"a","name":"f","input":{}}],"stop_reason":"tool_use","stop_sequence":null,"stop_details":null,"usage":{"input_tokens":5,"cache_creation_input_tokens":0,"cache_read_input_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":5,"output_tokens_details":{"thinking_tokens":3}}}`, string(ev.Raw))
 	back := bridgeOf(t, "openai-chat", "anthropic", "claude", ask)
 	ev, err = back.Answer(ev.Raw)
 	if err != nil {

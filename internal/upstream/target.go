@@ -50,6 +50,8 @@ type Target struct {
 type Spoken struct {
 	Codec *dialect.Codec
 	Base  *url.URL // ends in the dialect's own prefix, e.g. /v1
+	// Lacks are abilities that the endpoint does not have in this dialect.
+	Lacks llm.Ability
 }
 
 // Endpoint is what a target wants to see.
@@ -60,12 +62,13 @@ type Endpoint struct {
 }
 
 // speak chooses the dialect for a client's request, by its place in Speaks: its own
-// where the target speaks it, else the first that has the surface.
+// where the target speaks it and does there what is needed, else the first that has
+// the surface.
 func (t *Target) speak(client string, req *llm.Request) int {
 	able := -1
 	for i, s := range t.Speaks {
 		switch {
-		case t.unspoken(i) || s.Codec.Path(req, t.Options) == "":
+		case t.unspoken(i) || s.Lacks&req.Needs != 0 || s.Codec.Path(req, t.Options) == "":
 		case s.Codec.Name == client:
 			return i
 		case able < 0:

@@ -37,7 +37,7 @@ func TestAnswer_IsReadAndPassedOn(t *testing.T) {
 	}}}, ev.Answer)
 	body, lost := WriteAnswer(shortRequest(t), ev.Answer)
 	lostAre(t, "", lost)
-	want := strings.NewReplacer(`"container":null,`, "", `"web_search_requests":1`, `"web_search_requests":1,"web_fetch_requests":0`, `,"service_tier":"standard"`, "").Replace(plainAnswer)
+	want := strings.NewReplacer(`"container":null,`, "", `"web_search_requests":1`, `"web_search_requests":1,"web_fetch_requests":0`, `"stop_sequence":"x"`, `"stop_sequence":"x","stop_details":null`, `,"service_tier":"standard"`, "").Replace(plainAnswer)
 	same(t, "written again", want, string(body))
 }
 
@@ -107,7 +107,7 @@ func TestWriteAnswer_SaysWhatItCannotShow(t *testing.T) {
 		{},
 	}})
 	lostAre(t, "n,content,citations", lost)
-	same(t, "body", `{"id":"msg_01J","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"no"},{"type":"tool_use","id":"`+toolID("a:b")+`","name":"f","input":{"invalid_arguments":"{\"x"}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":18,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":2,"output_tokens_details":{"thinking_tokens":0}}}`, string(body))
+	same(t, "body", `{"id":"msg_01J","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"no"},{"type":"tool_use","id":"`+toolID("a:b")+`","name":"f","input":{"invalid_arguments":"{\"x"}}],"stop_reason":"tool_use","stop_sequence":null,"stop_details":null,"usage":{"input_tokens":18,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":2,"output_tokens_details":{"thinking_tokens":0}}}`, string(body))
 	if body, _ := WriteAnswer(shortRequest(t), &llm.Answer{}); !strings.Contains(string(body), `"content":[],"stop_reason":"end_turn"`) {
 		t.Errorf("%s", body)
 	}
@@ -184,6 +184,9 @@ func TestErrors_RoundTrip(t *testing.T) {
 		if e := DecodeError(400, body); e.Kind != want || e.Message != message {
 			t.Errorf("%s: %+v", message, e)
 		}
+	}
+	if e := DecodeError(400, []byte(`{"error":{"code":400,"message":"request (3031 tokens) exceeds the available context size (2048 tokens), try increasing it","type":"exceed_context_size_error","n_prompt_tokens":3031,"n_ctx":2048}}`)); e.Kind != llm.TooLong || e.Code != "" {
+		t.Errorf("llama.cpp's: %+v", e)
 	}
 	e := DecodeError(400, []byte(`{"error":{"type":"brand_new_error","message":"`+strings.Repeat("é", 3000)+`"}}`))
 	if e.Kind != llm.Invalid || e.Code != "brand_new_error" || len(e.Message) > maxMessage+10 {

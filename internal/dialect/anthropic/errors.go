@@ -58,6 +58,7 @@ var typeKinds = map[string]llm.Kind{
 	"invalid_request_error": llm.Invalid, "authentication_error": llm.Unauthorized, "billing_error": llm.Budget,
 	"permission_error": llm.Forbidden, "not_found_error": llm.NotFound, "request_too_large": llm.TooLarge,
 	"rate_limit_error": llm.RateLimited, "timeout_error": llm.Timeout, "api_error": llm.Upstream, "overloaded_error": llm.Overloaded,
+	"exceed_context_size_error": llm.TooLong, // llama.cpp's
 }
 
 // invalidTexts tell what an invalid_request_error is about, which its type does not.

@@ -76,10 +76,18 @@ func appendStop(dst []byte, s llm.Stop, calls bool) []byte {
 	}
 	dst = append(append(append(dst, `"stop_reason":"`...), word...), `","stop_sequence":`...)
 	if s.Sequence == "" {
-		return append(dst, "null"...)
+		dst = append(dst, "null"...)
+	} else {
+		dst = rawjson.AppendString(dst, s.Sequence)
 	}
-	return rawjson.AppendString(dst, s.Sequence)
+	if word == "refusal" {
+		return append(dst, noDetails...)
+	}
+	return append(dst, `,"stop_details":null`...)
 }
+
+// noDetails are those of a refusal of which nothing more is known.
+const noDetails = `,"stop_details":{"type":"refusal","category":null,"explanation":null}`
 
 // estimate stands for counts that the upstream did not give, where this dialect has no
 // way to leave them out: four bytes are about one token.

@@ -105,7 +105,7 @@ func (w *Writer) begin(dst []byte, id, model string) []byte {
 	}
 	dst = append(dst, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":"...)
 	dst = appendHead(dst, w.req, id, model)
-	dst = append(dst, `,"content":[],"stop_reason":null,"stop_sequence":null,"usage":`...)
+	dst = append(dst, `,"content":[],"stop_reason":null,"stop_sequence":null,"stop_details":null,"usage":`...)
 	return append(appendUsage(dst, usage), "}}\n\n"...)
 }
 
@@ -134,7 +134,7 @@ func (w *Writer) open(dst []byte, d *llm.Delta) []byte {
 		return w.start(dst, b, string(append(head, `,"input":{}}`...)))
 	default:
 		if p.Kind == llm.Other && p.Dialect == Name {
-			return w.start(dst, b, string(p.Raw))
+			return w.start(dst, b, string(rawjson.AppendLine(nil, p.Raw)))
 		}
 		b.hidden = true
 		w.lost.Add(llm.FieldOther)

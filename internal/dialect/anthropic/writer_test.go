@@ -79,7 +79,7 @@ func TestWriter_WritesEachEventAsItComes(t *testing.T) {
 		d    llm.Delta
 		want string // data of the events
 	}{
-		{begin(), `{"type":"message_start","message":{"id":"c","type":"message","role":"assistant","model":"big","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":18,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":1,"output_tokens_details":{"thinking_tokens":0}}}}`},
+		{begin(), `{"type":"message_start","message":{"id":"c","type":"message","role":"assistant","model":"big","content":[],"stop_reason":null,"stop_sequence":null,"stop_details":null,"usage":{"input_tokens":18,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":1,"output_tokens_details":{"thinking_tokens":0}}}}`},
 		{llm.Delta{Kind: llm.DeltaPing}, `{"type":"ping"}`},
 		{open(0, llm.Part{Kind: llm.Reasoning}), ``},
 		{piece(0, "Hm"), `{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}} {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Hm"}}`},
@@ -97,7 +97,7 @@ func TestWriter_WritesEachEventAsItComes(t *testing.T) {
 		{closed(3), `{"type":"content_block_stop","index":3}`},
 		{llm.Delta{Kind: llm.DeltaForeign, Raw: []byte("x")}, ``},
 		{stop(llm.StopTools), ``},
-		{used(money.Tokens{Input: 3, CacheRead: 4, Output: 5, Reasoning: 2}), `{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"input_tokens":3,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":7,"output_tokens_details":{"thinking_tokens":2}}}`},
+		{used(money.Tokens{Input: 3, CacheRead: 4, Output: 5, Reasoning: 2}), `{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null,"stop_details":null},"usage":{"input_tokens":3,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":7,"output_tokens_details":{"thinking_tokens":2}}}`},
 		{used(money.Tokens{Input: 3, CacheRead: 4, Output: 5, Reasoning: 2}), ``},
 		{done, `{"type":"message_stop"}`},
 		{done, ``},
@@ -123,7 +123,7 @@ func TestWriter_EndsEveryStream(t *testing.T) {
 		"no usage":              {[]llm.Delta{begin(), open(0, text), piece(0, "12345678"), closed(0), stop(llm.StopEnd)}, []string{`"stop_reason":"end_turn"`, `"output_tokens":2,`}, ""},
 		"usage before the stop": {[]llm.Delta{begin(), used(money.Tokens{Input: 9, Output: 1}), open(0, text), closed(0), stop(llm.StopLength), done}, []string{`"stop_reason":"max_tokens"`, `"input_tokens":9,`}, ""},
 		"nothing closed":        {[]llm.Delta{begin(), open(0, text), piece(0, "a"), stop(llm.StopEnd), done}, nil, ""},
-		"nothing begun":         {[]llm.Delta{stop(llm.StopFilter), done}, []string{`"stop_reason":"refusal"`}, ""},
+		"nothing begun":         {[]llm.Delta{stop(llm.StopFilter), done}, []string{`"stop_reason":"refusal","stop_sequence":null,"stop_details":{"type":"refusal","category":null,"explanation":null}`}, ""},
 		"no stop":               {[]llm.Delta{begin(), open(0, text)}, []string{`"stop_reason":"end_turn"`}, ""},
 		"a sequence":            {[]llm.Delta{begin(), {Kind: llm.DeltaStop, Stop: llm.Stop{Reason: llm.StopSequence, Sequence: "x\""}}}, []string{`"stop_reason":"stop_sequence","stop_sequence":"x\""`}, ""},
 		"calls under stop":      {[]llm.Delta{begin(), open(0, toolCall("a")), closed(0), stop(llm.StopEnd)}, []string{`"stop_reason":"tool_use"`}, ""},

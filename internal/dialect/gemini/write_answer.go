@@ -84,7 +84,7 @@ func (w *candidateWriter) part(dst []byte, p *llm.Part) []byte {
 		return w.media(dst, p)
 	case llm.Other:
 		if p.Dialect == Name {
-			return append(comma(dst, '['), p.Raw...)
+			return rawjson.AppendLine(comma(dst, '['), p.Raw)
 		}
 	}
 	w.lost.Add(llm.FieldOther)
@@ -136,7 +136,7 @@ func (w *candidateWriter) call(dst []byte, p *llm.Part) []byte {
 	}
 	dst = rawjson.AppendString(append(comma(dst, '['), `{"functionCall":{"id":`...), p.Call.ID)
 	dst = rawjson.AppendString(append(dst, `,"name":`...), p.Call.Name)
-	dst = append(append(append(dst, `,"args":`...), args...), '}')
+	dst = append(rawjson.AppendLine(append(dst, `,"args":`...), args), '}')
 	return append(appendSignature(dst, carry(p)), '}')
 }
 

@@ -71,7 +71,7 @@ func (w *Writer) Append(dst []byte, d *llm.Delta) []byte {
 		w.lost.Add(llm.FieldCitations)
 	case llm.DeltaLogprobs:
 		if list := writeLogprobs(d.Raw); list != nil {
-			dst = append(append(w.line(dst, "", nil), `,"logprobs":`...), list...)
+			dst = rawjson.AppendLine(append(w.line(dst, "", nil), `,"logprobs":`...), list)
 			return append(dst, "}\n"...)
 		}
 	case llm.DeltaStop:
@@ -212,7 +212,7 @@ func (w *Writer) call(dst []byte, c *heldCall) []byte {
 	dst = append(rawjson.AppendString(dst, id), `,"function":{"index":`...)
 	dst = strconv.AppendInt(dst, int64(w.sent), 10)
 	dst = rawjson.AppendString(append(dst, `,"name":`...), c.call.Name)
-	dst = append(append(dst, `,"arguments":`...), arguments...)
+	dst = rawjson.AppendLine(append(dst, `,"arguments":`...), arguments)
 	w.sent++
 	return append(dst, "}}]},\"done\":false}\n"...)
 }

@@ -254,7 +254,7 @@ func (w *Writer) chunk(dst []byte, choice int, delta, finish string, logprobs []
 	if logprobs == nil {
 		dst = append(dst, "null"...)
 	} else {
-		dst = append(dst, logprobs...)
+		dst = rawjson.AppendLine(dst, logprobs)
 	}
 	dst = append(dst, `,"finish_reason":`...)
 	if finish == "" {

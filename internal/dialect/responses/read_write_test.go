@@ -25,7 +25,7 @@ var rewritten = map[string]struct{ in, want, lost string }{
 	},
 	"messages": {
 		`{"model":"m","input":[{"role":"developer","content":"a"},{"type":"message","role":"system","content":[{"type":"input_text","text":"b"}]},{"role":"user","content":[{"type":"input_text","text":"c"},{"type":"input_text","text":"d"}]},{"type":"message","role":"assistant","id":"msg_9","status":"completed","phase":"final_answer","content":[{"type":"output_text","text":"e","annotations":[]},{"type":"refusal","refusal":"f"}]},{"role":"developer","content":"g"},{"role":"user","content":"h"}]}`,
-		`{"model":"t","instructions":"a\n\nb","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"c"},{"type":"input_text","text":"d"}]},{"role":"assistant","content":"e"},{"type":"message","id":"msg_2","status":"completed","role":"assistant","content":[{"type":"refusal","refusal":"f"}]},{"role":"system","content":"g"},{"role":"user","content":"h"}],"store":false}`,
+		`{"model":"t","instructions":"a\n\nb","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"c"},{"type":"input_text","text":"d"}]},{"type":"message","role":"assistant","content":"e"},{"type":"message","id":"msg_2","status":"completed","role":"assistant","content":[{"type":"refusal","refusal":"f"}]},{"role":"system","content":"g"},{"role":"user","content":"h"}],"store":false}`,
 		"",
 	},
 	"media": {
@@ -40,7 +40,7 @@ var rewritten = map[string]struct{ in, want, lost string }{
 	},
 	"tools of its own": {
 		`{"model":"m","input":[{"role":"user","content":"w?"},{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"q"}},{"role":"assistant","content":"so"},{"type":"custom_tool_call_output","call_id":"c","output":"x"}],"tools":[{"type":"web_search"},{"type":"custom","name":"c"}],"tool_choice":"required"}`,
-		`{"model":"t","input":[{"role":"user","content":"w?"},{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"q"}},{"role":"assistant","content":"so"},{"type":"custom_tool_call_output","call_id":"c","output":"x"}],"store":false,"tools":[{"type":"web_search"},{"type":"custom","name":"c"}],"tool_choice":"required"}`,
+		`{"model":"t","input":[{"role":"user","content":"w?"},{"type":"web_search_call","id":"ws_1","status":"completed","action":{"type":"search","query":"q"}},{"type":"message","role":"assistant","content":"so"},{"type":"custom_tool_call_output","call_id":"c","output":"x"}],"store":false,"tools":[{"type":"web_search"},{"type":"custom","name":"c"}],"tool_choice":"required"}`,
 		"",
 	},
 	"schema": {

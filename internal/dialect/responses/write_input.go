@@ -107,7 +107,8 @@ func (w *promptWriter) assistant(parts []llm.Part) {
 		w.lost.If(len(p.Citations) > 0, llm.FieldCitations)
 		switch p.Kind {
 		case llm.Text:
-			w.add(item{Role: "assistant", Content: quoted(p.Text)})
+			// OpenAI could do without the type; llama.cpp cannot.
+			w.add(item{Type: typeMessage, Role: "assistant", Content: quoted(p.Text)})
 		case llm.Refusal:
 			raw, _ := json.Marshal([]part{{Type: typeRefusal, Refusal: p.Text}}) // made of strings
 			// What a model put out has an id and a status in this dialect.
