@@ -175,7 +175,7 @@ func (f *fairlead) stop() error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && f.url == "" {
 		text, _ := os.ReadFile(f.log) // the exit status will have to do
-		return fmt.Errorf("Fairlead ended with %s: %s", exit, text)
+		return fmt.Errorf("the gateway ended with %w: %s", exit, text)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ package forwarder
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -58,9 +59,7 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer res.Body.Close()
 	header := w.Header()
-	for name, values := range res.Header {
-		header[name] = values
-	}
+	maps.Copy(header, res.Header)
 	for _, name := range hopByHop {
 		delete(header, name)
 	}
@@ -81,7 +80,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, bufferBytes); return
 // allocate 32 KB for each answer.
 func pass(w http.ResponseWriter, body io.Reader, streamed bool) error {
 	flusher, _ := w.(http.Flusher) // net/http's writer always is one
-	buf := buffers.Get().(*[]byte)
+	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
 	defer buffers.Put(buf)
 	for {
 		n, err := body.Read(*buf)

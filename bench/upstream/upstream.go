@@ -28,7 +28,7 @@ func Serve(ctx context.Context, l net.Listener) error {
 	for {
 		conn, err := l.Accept()
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the listener was closed because ctx ended
+			return nil // the listener was closed because of it
 		}
 		if err != nil {
 			return err
@@ -113,7 +113,7 @@ func (c *client) discard(n int) error {
 	if _, err := c.in.Discard(buffered); err != nil || buffered == n {
 		return err
 	}
-	buf := scratch.Get().(*[]byte)
+	buf := scratch.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
 	defer scratch.Put(buf)
 	for n -= buffered; n > 0; {
 		got, err := c.conn.Read((*buf)[:min(n, len(*buf))])

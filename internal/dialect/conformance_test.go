@@ -57,7 +57,7 @@ func TestConformance_TableIsFresh(t *testing.T) {
 	t.Parallel()
 	got := dialecttest.Markdown(results())
 	if update.Value.String() == "true" {
-		if err := os.WriteFile(tableFile, []byte(got), 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(tableFile, []byte(got), 0o644); err != nil { // a document
 			t.Fatal(err)
 		}
 		return

@@ -42,7 +42,7 @@ func TestConformance_CutStreamIsNeverComplete(t *testing.T) {
 		}
 		call := newCall(t, client, target)
 		var last []byte
-		for n := range len(events) {
+		for n := range events {
 			out := call.Pump(bytes.NewReader(events[:n]))
 			wholeLine := target.Frames.MediaType == dialect.Lines.MediaType && events[n] == '\n' // without its end
 			if out.Complete && n < stop && !wholeLine {

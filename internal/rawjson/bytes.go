@@ -4,7 +4,7 @@ import "unsafe"
 
 // AppendBytes is AppendString for text that stands in a byte slice.
 func AppendBytes(dst, text []byte) []byte {
-	return AppendString(dst, unsafe.String(unsafe.SliceData(text), len(text))) // read only, and not kept
+	return AppendString(dst, unsafe.String(unsafe.SliceData(text), len(text))) //nolint:gosec // read only, and not kept
 }
 
 // AppendLine appends checked JSON as a line of an event stream can hold it. Line ends

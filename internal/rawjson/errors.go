@@ -45,7 +45,7 @@ func (s *scanner) unexpected(i int, want string) int {
 	return s.fail(i, ErrSyntax, "found "+quoteByte(s.b[i])+" where "+want+" should be")
 }
 
-func (s *scanner) duplicate(at int, key []byte) int {
+func (s *scanner) duplicate(at int, key []byte) {
 	const shown = 64
 	name := key
 	if len(name) > shown {
@@ -58,7 +58,7 @@ func (s *scanner) duplicate(at int, key []byte) int {
 	if len(name) < len(key) {
 		msg += fmt.Sprintf(" (%d bytes, cut)", len(key))
 	}
-	return s.fail(at, ErrDuplicate, msg+" in one object; send it once")
+	s.fail(at, ErrDuplicate, msg+" in one object; send it once")
 }
 
 func (s *scanner) tooDeep(at int) int {

@@ -85,7 +85,7 @@ func (s *scanner) text(i int) (end int, escaped bool) {
 		case c < ' ':
 			return s.fail(i, ErrSyntax, quoteByte(c)+" inside a string; write control characters as \\u escapes"), escaped
 		default:
-			bad := 0
+			var bad int
 			if i, bad = runes(b, i); bad >= 0 {
 				return s.fail(bad, ErrSyntax, quoteByte(b[bad])+" inside a string is not UTF-8; encode the text as UTF-8"), escaped
 			}

@@ -9,6 +9,7 @@ import (
 // Kind is what a value is; its first byte tells.
 type Kind uint8
 
+// The kinds.
 const (
 	Invalid Kind = iota // the zero Value: nothing was found
 	Null

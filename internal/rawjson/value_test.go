@@ -20,7 +20,7 @@ func mustCheck(t *testing.T, text string) Doc {
 	return d
 }
 
-// fieldsOf lists fields as name, raw, name, raw …
+// fieldsOf lists fields as name, raw, name, raw and so on.
 func fieldsOf(fields iter.Seq2[string, Value]) []string {
 	var list []string
 	for name, v := range fields {

@@ -109,7 +109,7 @@ func (s *EventStream) broken() (Event, error) {
 	if s.end == s.start {
 		return Event{}, s.err
 	}
-	if s.err == io.EOF {
+	if s.err == io.EOF { //nolint:errorlint // a reader's end is never wrapped
 		s.err = io.ErrUnexpectedEOF
 	}
 	e := Event{Raw: s.buf[s.start:s.end:s.end]}

@@ -57,7 +57,7 @@ func (l *LineReader) rest() (Event, error) {
 		return Event{}, r.err
 	}
 	e := asLine(r.buf[r.start:r.end:r.end])
-	if r.err == io.EOF {
+	if r.err == io.EOF { //nolint:errorlint // a reader's end is never wrapped
 		if e.Comment || isWhole(e.Data) {
 			return e, nil
 		}

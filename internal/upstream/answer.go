@@ -80,7 +80,7 @@ func (a *attempt) plain(res *http.Response) error {
 	if kind := mediaType(res); kind != "" && !isJSON(kind) {
 		return unexpected(kind, "JSON")
 	}
-	buf := answers.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	buf := answers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
 	defer func() {
 		if buf.Cap() <= keepAnswer {
 			buf.Reset()
@@ -125,9 +125,9 @@ func (a *attempt) readAll(res *http.Response, buf *bytes.Buffer) error {
 // stream reads an answer that comes event by event.
 func (a *attempt) stream(res *http.Response) error {
 	frames := a.bridge.Frames()
-	switch kind := mediaType(res); {
-	case kind == frames.MediaType:
-	case kind == "application/json": // an error with status 200, or an upstream that cannot stream
+	switch kind := mediaType(res); kind {
+	case frames.MediaType:
+	case "application/json": // an error with status 200, or an upstream that cannot stream
 		return a.wholeAsStream(res)
 	default:
 		return unexpected(kind, "an event stream")

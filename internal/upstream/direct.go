@@ -86,7 +86,7 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 		stop()
 		c.kill()
 		if written != nil {
-			<-written
+			_ = <-written // the answer's own error says more
 		}
 		return nil, err
 	}
@@ -218,7 +218,7 @@ var framing = map[string]bool{"Host": true, "Content-Length": true, "Transfer-En
 // http.Request.Write a long body would be copied once more, and sent in many pieces.
 func (c *conn) write(r *http.Request, body *sending) error {
 	defer body.Close()
-	head := heads.Get().(*bytes.Buffer) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	head := heads.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
 	defer heads.Put(head)
 	head.Reset()
 	for _, s := range [...]string{r.Method, " ", r.URL.RequestURI(), " HTTP/1.1\r\nHost: ", r.Host, "\r\n"} {
@@ -333,6 +333,6 @@ func (b *directBodyReader) sent() bool {
 // settle waits for the request's writer, whose connection is closed by now.
 func (b *directBodyReader) settle() {
 	if b.written != nil {
-		<-b.written
+		_ = <-b.written // whether it was sent no longer matters
 	}
 }

@@ -95,8 +95,8 @@ func rsaKey(text string) (*rsa.PrivateKey, error) {
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return key, nil
 	}
-	any, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	key, ok := any.(*rsa.PrivateKey)
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, ok := parsed.(*rsa.PrivateKey)
 	if err != nil || !ok {
 		return nil, errors.New("the Google key's private_key is no RSA key in PKCS #8")
 	}
@@ -134,7 +134,7 @@ func (g *GoogleTokens) Token(ctx context.Context) (string, error) {
 		if r.Err != nil {
 			return "", r.Err
 		}
-		return r.Val.(string), nil
+		return r.Val.(string), nil //nolint:forcetypeassert // as exchange and kept give it
 	}
 }
 

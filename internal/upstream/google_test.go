@@ -51,7 +51,7 @@ func (g *googleRig) serve(w http.ResponseWriter, r *http.Request) {
 	n := g.asked.Add(1)
 	if err := g.verify(r); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
-		json.NewEncoder(w).Encode(map[string]string{"error": "invalid_grant", "error_description": err.Error()})
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_grant", "error_description": err.Error()})
 		return
 	}
 	g.answer(w, n)

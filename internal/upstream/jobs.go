@@ -13,9 +13,9 @@ import (
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
-// Some providers answer with a job instead of an answer: it is created, asked for
-// until it is done, and cancelled where nobody waits any more. JobTransport makes
-// one exchange of that, so that codecs and the walk see a plain answer or a stream.
+// JobTransport makes one exchange of a job, so that codecs and the walk see a plain
+// answer or a stream. Some providers answer with a job instead of an answer: it is
+// created, asked for until it is done, and cancelled where nobody waits any more.
 type JobTransport struct {
 	Next http.RoundTripper
 	API  JobAPI

@@ -24,7 +24,11 @@ func (Replicate) Create(r *http.Request, body []byte) (*http.Request, error) {
 func (Replicate) Read(body []byte, _ *url.URL) (Job, error) {
 	var p struct {
 		Status string `json:"status"`
-		URLs   struct{ Get, Cancel, Stream string }
+		URLs   struct {
+			Get    string `json:"get"`
+			Cancel string `json:"cancel"`
+			Stream string `json:"stream"`
+		} `json:"urls"`
 	}
 	if err := json.Unmarshal(body, &p); err != nil || p.Status == "" {
 		return Job{}, &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is no prediction", Err: err}

@@ -71,9 +71,10 @@ func cutEndpoint(u *url.URL) (home *url.URL, route string, ok bool) {
 // it.
 func (Runpod) Read(body []byte, created *url.URL) (Job, error) {
 	var s struct {
-		ID, Status string
-		Output     json.RawMessage
-		Error      json.RawMessage
+		ID     string          `json:"id"`
+		Status string          `json:"status"`
+		Output json.RawMessage `json:"output"`
+		Error  json.RawMessage `json:"error"`
 	}
 	if err := json.Unmarshal(body, &s); err != nil || s.Status == "" {
 		return Job{}, &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is no job", Err: err}

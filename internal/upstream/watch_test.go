@@ -50,7 +50,7 @@ func TestWatch_EndsAWaitWhenItIsDue(t *testing.T) {
 				w.wait(first)
 				tc.do(&w)
 				<-ctx.Done()
-				if took := time.Since(begun); took != tc.after || context.Cause(ctx) != tc.cause { //nolint:errorlint // our own causes, never wrapped
+				if took := time.Since(begun); took != tc.after || context.Cause(ctx) != tc.cause {
 					t.Errorf("ended after %s with %v, want %s with %v", took, context.Cause(ctx), tc.after, tc.cause)
 				}
 			})

@@ -29,7 +29,10 @@ func decode(t testing.TB, surface llm.Surface, body string) *llm.Request {
 // short is the shortest request.
 const short = `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`
 
-func shortRequest(t testing.TB) *llm.Request { return decode(t, llm.Chat, short) }
+func shortRequest(t testing.TB) *llm.Request {
+	t.Helper()
+	return decode(t, llm.Chat, short)
+}
 
 func read(t testing.TB, body string) *llm.Prompt {
 	t.Helper()

@@ -63,7 +63,7 @@ func (w *promptWriter) tools() {
 				w.lost.Add(llm.FieldStrict)
 			}
 		}
-		raw, _ := json.Marshal(&out) //nolint:errchkjson // made of strings and of JSON that was checked
+		raw, _ := json.Marshal(&out) // made of strings and of JSON that was checked
 		w.out.Tools = append(w.out.Tools, raw)
 	}
 }

@@ -33,7 +33,7 @@ func WriteAnswer(req *llm.Request, a *llm.Answer) (body []byte, lost llm.Losses)
 		if i > 0 {
 			body = append(body, ',')
 		}
-		raw, _ := json.Marshal(b) //nolint:errchkjson // made of strings and of JSON that was checked
+		raw, _ := json.Marshal(b) // made of strings and of JSON that was checked
 		body = append(body, raw...)
 	}
 	body = appendStop(append(body, "],"...), c.Stop, s.calls > 0)

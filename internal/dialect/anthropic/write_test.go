@@ -8,8 +8,6 @@ import (
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // said is a prompt of one word, changed by f.
 func said(f func(p *llm.Prompt)) *llm.Prompt {
 	p := &llm.Prompt{Surface: llm.Chat, Turns: []llm.Turn{{Role: llm.User, Parts: []llm.Part{text("hi")}}}}
@@ -46,7 +44,7 @@ func TestWrite_Requests(t *testing.T) {
 	}{
 		"shortest":           {prompt: said(func(*llm.Prompt) {}), want: `"max_tokens":8192,` + hi},
 		"the target's bound": {prompt: said(func(*llm.Prompt) {}), limit: 100, want: `"max_tokens":100,` + hi},
-		"the client's bound": {prompt: said(func(p *llm.Prompt) { p.Sampling.MaxTokens = ptr(int64(5)) }), limit: 100, stream: true, want: `"max_tokens":5,` + hi + `,"stream":true`},
+		"the client's bound": {prompt: said(func(p *llm.Prompt) { p.Sampling.MaxTokens = new(int64(5)) }), limit: 100, stream: true, want: `"max_tokens":5,` + hi + `,"stream":true`},
 		"system, user, stops": {prompt: said(func(p *llm.Prompt) {
 			p.System = []llm.Part{text("s")}
 			p.User = "u"
@@ -55,25 +53,25 @@ func TestWrite_Requests(t *testing.T) {
 		"system alone":      {prompt: &llm.Prompt{Surface: llm.Chat, System: []llm.Part{text("s")}}, want: `"max_tokens":8192,"messages":[{"role":"user","content":"s"}]`, lost: "system"},
 		"what no one hears": {prompt: said(unheard), want: `"max_tokens":8192,` + hi, lost: "response_format,min_p,seed,presence_penalty,frequency_penalty,repeat_penalty,logit_bias,n,logprobs,top_logprobs,user,metadata,service_tier"},
 		"neutral values": {prompt: said(func(p *llm.Prompt) {
-			p.Sampling = llm.Sampling{PresencePenalty: ptr(0.0), FrequencyPenalty: ptr(0.0), RepeatPenalty: ptr(1.0), N: 1}
+			p.Sampling = llm.Sampling{PresencePenalty: new(0.0), FrequencyPenalty: new(0.0), RepeatPenalty: new(1.0), N: 1}
 		}), want: `"max_tokens":8192,` + hi},
-		"hot":        {prompt: said(func(p *llm.Prompt) { p.Sampling.Temperature = ptr(1.7) }), want: `"max_tokens":8192,` + hi + `,"temperature":1`, lost: "temperature"},
-		"one of two": {prompt: said(func(p *llm.Prompt) { p.Sampling.Temperature, p.Sampling.TopP = ptr(0.2), ptr(0.5) }), model: oldModel, want: `"max_tokens":8192,` + hi + `,"temperature":0.2`, lost: "top_p"},
+		"hot":        {prompt: said(func(p *llm.Prompt) { p.Sampling.Temperature = new(1.7) }), want: `"max_tokens":8192,` + hi + `,"temperature":1`, lost: "temperature"},
+		"one of two": {prompt: said(func(p *llm.Prompt) { p.Sampling.Temperature, p.Sampling.TopP = new(0.2), new(0.5) }), model: oldModel, want: `"max_tokens":8192,` + hi + `,"temperature":0.2`, lost: "top_p"},
 		"no say in sampling": {prompt: said(func(p *llm.Prompt) {
-			p.Sampling = llm.Sampling{Temperature: ptr(0.2), TopP: ptr(0.5), TopK: ptr(int64(3))}
+			p.Sampling = llm.Sampling{Temperature: new(0.2), TopP: new(0.5), TopK: new(int64(3))}
 		}), model: "claude-opus-5-5", want: `"max_tokens":8192,` + hi, lost: "temperature,top_k,top_p"},
 		"tier": {prompt: said(func(p *llm.Prompt) { p.Tier = "default" }), want: `"max_tokens":8192,` + hi + `,"service_tier":"standard_only"`},
 		"schema": {prompt: said(func(p *llm.Prompt) {
-			p.Format = llm.Format{Kind: llm.FormatSchema, Name: "x", Schema: []byte(`{"type":"object"}`), Strict: ptr(true)}
+			p.Format = llm.Format{Kind: llm.FormatSchema, Name: "x", Schema: []byte(`{"type":"object"}`), Strict: new(true)}
 		}), model: oldModel, want: `"max_tokens":8192,` + hi + `,"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}`},
 		"schema, too old": {prompt: said(func(p *llm.Prompt) { p.Format = llm.Format{Kind: llm.FormatSchema, Schema: []byte(`{}`)} }), model: "claude-3-7-sonnet-latest", want: `"max_tokens":8192,` + hi, lost: "response_format"},
 		"tools": {prompt: said(func(p *llm.Prompt) {
-			p.Tools = []llm.Tool{{Name: "f", Description: "d", Schema: []byte(`{"properties":{}}`), Strict: ptr(true), Cache: &llm.Cache{TTL: "1h"}}, {Name: "g", Strict: ptr(false)}, {Raw: []byte(`{"type":"bash_20250124","name":"bash"}`), Dialect: Name}, {Raw: []byte(`{}`), Dialect: "x"}}
+			p.Tools = []llm.Tool{{Name: "f", Description: "d", Schema: []byte(`{"properties":{}}`), Strict: new(true), Cache: &llm.Cache{TTL: "1h"}}, {Name: "g", Strict: new(false)}, {Raw: []byte(`{"type":"bash_20250124","name":"bash"}`), Dialect: Name}, {Raw: []byte(`{}`), Dialect: "x"}}
 		}), want: `"max_tokens":8192,` + hi + `,"tools":[{"name":"f","description":"d","input_schema":{"properties":{},"type":"object"},"strict":true,"cache_control":{"type":"ephemeral","ttl":"1h"}},{"name":"g","input_schema":{"type":"object"}},{"type":"bash_20250124","name":"bash"}]`, lost: "tools"},
 		"choice":             {prompt: said(func(p *llm.Prompt) { withTool(p); p.Choice = llm.ToolChoice{Mode: llm.ChoiceOne, Name: "g"} }), model: oldModel, want: `"max_tokens":8192,` + hi + `,` + someTool + `,"tool_choice":{"type":"tool","name":"g"}`},
-		"one call at a time": {prompt: said(func(p *llm.Prompt) { withTool(p); p.Parallel = ptr(false) }), want: `"max_tokens":8192,` + hi + `,` + someTool + `,"tool_choice":{"type":"auto","disable_parallel_tool_use":true}`},
-		"parallel is usual":  {prompt: said(func(p *llm.Prompt) { withTool(p); p.Parallel = ptr(true) }), want: `"max_tokens":8192,` + hi + `,` + someTool},
-		"no calls":           {prompt: said(func(p *llm.Prompt) { withTool(p); p.Choice.Mode = llm.ChoiceNone; p.Parallel = ptr(false) }), want: `"max_tokens":8192,` + hi + `,` + someTool + `,"tool_choice":{"type":"none"}`},
+		"one call at a time": {prompt: said(func(p *llm.Prompt) { withTool(p); p.Parallel = new(false) }), want: `"max_tokens":8192,` + hi + `,` + someTool + `,"tool_choice":{"type":"auto","disable_parallel_tool_use":true}`},
+		"parallel is usual":  {prompt: said(func(p *llm.Prompt) { withTool(p); p.Parallel = new(true) }), want: `"max_tokens":8192,` + hi + `,` + someTool},
+		"no calls":           {prompt: said(func(p *llm.Prompt) { withTool(p); p.Choice.Mode = llm.ChoiceNone; p.Parallel = new(false) }), want: `"max_tokens":8192,` + hi + `,` + someTool + `,"tool_choice":{"type":"none"}`},
 		"some tools": {prompt: said(func(p *llm.Prompt) {
 			withTool(p)
 			p.Choice = llm.ToolChoice{Mode: llm.ChoiceAuto, Allowed: []string{"g"}}
@@ -81,7 +79,7 @@ func TestWrite_Requests(t *testing.T) {
 		"a choice of nothing":   {prompt: said(func(p *llm.Prompt) { p.Choice.Mode = llm.ChoiceAny }), want: `"max_tokens":8192,` + hi},
 		"must call, must think": {prompt: said(func(p *llm.Prompt) { withTool(p); p.Choice.Mode = llm.ChoiceAny }), model: "claude-opus-5-5", want: `"max_tokens":8192,` + hi + `,` + someTool + `,"tool_choice":{"type":"auto"}`, lost: "tool_choice"},
 		"must call, may think":  {prompt: said(func(p *llm.Prompt) { withTool(p); p.Choice.Mode = llm.ChoiceAny }), model: "claude-sonnet-5", want: `"max_tokens":8192,` + hi + `,` + someTool + `,"tool_choice":{"type":"any"},"thinking":{"type":"disabled"}`},
-		"count":                 {prompt: said(func(p *llm.Prompt) { p.Surface = llm.CountTokens; p.User = "u"; p.Sampling.Temperature = ptr(0.1) }), stream: true, want: hi},
+		"count":                 {prompt: said(func(p *llm.Prompt) { p.Surface = llm.CountTokens; p.User = "u"; p.Sampling.Temperature = new(0.1) }), stream: true, want: hi},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +99,7 @@ func TestWrite_Requests(t *testing.T) {
 
 func unheard(p *llm.Prompt) {
 	p.Format.Kind = llm.FormatJSON
-	p.Sampling = llm.Sampling{MinP: ptr(0.1), Seed: ptr(int64(1)), PresencePenalty: ptr(1.0), FrequencyPenalty: ptr(1.0), RepeatPenalty: ptr(1.1),
+	p.Sampling = llm.Sampling{MinP: new(0.1), Seed: new(int64(1)), PresencePenalty: new(1.0), FrequencyPenalty: new(1.0), RepeatPenalty: new(1.1),
 		LogitBias: []byte(`{"1":2}`), N: 2, Logprobs: true, TopLogprobs: 3}
 	p.User = strings.Repeat("u", 300)
 	p.Metadata = map[string]string{"a": "b"}
@@ -192,7 +190,7 @@ func TestWrite_Thinking(t *testing.T) {
 		"effort without a mode":       {thinks(llm.Thinking{Effort: "medium"}, 0), "claude-opus-5-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"adaptive"},"output_config":{"effort":"medium"}`, ""},
 		"adaptive":                    {thinks(llm.Thinking{Mode: llm.ThinkingAdaptive, Effort: "max"}, 0), "claude-sonnet-5-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"adaptive"},"output_config":{"effort":"max"}`, ""},
 		"adaptive, to be seen":        {thinks(llm.Thinking{Mode: llm.ThinkingAdaptive, Summary: "auto"}, 0), "claude-sonnet-5-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"adaptive","display":"summarized"}`, ""},
-		"adaptive, in detail, unseen": {thinks(llm.Thinking{Mode: llm.ThinkingAdaptive, Summary: "detailed", Show: ptr(false)}, 0), "claude-sonnet-5-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"adaptive","display":"omitted"}`, "thinking"},
+		"adaptive, in detail, unseen": {thinks(llm.Thinking{Mode: llm.ThinkingAdaptive, Summary: "detailed", Show: new(false)}, 0), "claude-sonnet-5-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"adaptive","display":"omitted"}`, "thinking"},
 		"a budget becomes an effort":  {thinks(on("", 5000), 0), "claude-opus-4-7", `"max_tokens":8192,` + hi + `,"thinking":{"type":"adaptive"},"output_config":{"effort":"medium"}`, "thinking"},
 		"minimal":                     {thinks(on("minimal", 0), 0), "claude-opus-4-7", `"max_tokens":8192,` + hi + `,"thinking":{"type":"adaptive"},"output_config":{"effort":"low"}`, "thinking"},
 		"4.6 has both":                {thinks(on("", 2000), 0), "claude-opus-4-6", `"max_tokens":8192,` + hi + `,"thinking":{"type":"enabled","budget_tokens":2000}`, ""},
@@ -202,12 +200,12 @@ func TestWrite_Thinking(t *testing.T) {
 		"off":                         {thinks(llm.Thinking{Effort: "none"}, 0), "claude-haiku-5-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"disabled"}`, ""},
 		"off, as far as it goes":      {thinks(llm.Thinking{Mode: llm.ThinkingOff}, 0), "claude-sonnet-5-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"between_tools"}`, ""},
 		"cannot but think":            {thinks(llm.Thinking{Mode: llm.ThinkingOff}, 0), "claude-fable-5-1", `"max_tokens":8192,` + hi + `,"output_config":{"effort":"low"}`, "thinking"},
-		"an engine":                   {thinks(llm.Thinking{Mode: llm.ThinkingOn, Show: ptr(true)}, 0), "kimi-k3", `"max_tokens":16384,` + hi + `,"thinking":{"type":"enabled","budget_tokens":8192}`, ""},
+		"an engine":                   {thinks(llm.Thinking{Mode: llm.ThinkingOn, Show: new(true)}, 0), "kimi-k3", `"max_tokens":16384,` + hi + `,"thinking":{"type":"enabled","budget_tokens":8192}`, ""},
 		"no sampling while it thinks": {said(func(p *llm.Prompt) {
 			p.Thinking = on("low", 0)
-			p.Sampling = llm.Sampling{Temperature: ptr(0.2), TopP: ptr(0.97), TopK: ptr(int64(1))}
+			p.Sampling = llm.Sampling{Temperature: new(0.2), TopP: new(0.97), TopK: new(int64(1))}
 		}), "claude-opus-4-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"enabled","budget_tokens":4096},"top_p":0.97`, "temperature,top_k"},
-		"a temperature of 1 is usual":  {said(func(p *llm.Prompt) { p.Thinking = on("low", 0); p.Sampling.Temperature = ptr(1.0) }), "claude-opus-4-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"enabled","budget_tokens":4096}`, ""},
+		"a temperature of 1 is usual":  {said(func(p *llm.Prompt) { p.Thinking = on("low", 0); p.Sampling.Temperature = new(1.0) }), "claude-opus-4-5", `"max_tokens":8192,` + hi + `,"thinking":{"type":"enabled","budget_tokens":4096}`, ""},
 		"a call goes over the thought": {said(func(p *llm.Prompt) { withTool(p); p.Thinking = on("low", 0); p.Choice.Mode = llm.ChoiceAny }), oldModel, `"max_tokens":8192,` + hi + `,` + someTool + `,"tool_choice":{"type":"any"}`, "thinking"},
 	} {
 		t.Run(name, func(t *testing.T) {

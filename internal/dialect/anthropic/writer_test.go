@@ -194,8 +194,8 @@ func TestWriter_HoldsNoMoreThanItMust(t *testing.T) {
 
 func BenchmarkWriter_Piece(b *testing.B) {
 	w := NewWriter(&llm.Request{})
-	buf := w.Append(nil, ptr(begin()))
-	buf = w.Append(buf, ptr(open(0, llm.Part{Kind: llm.Text})))
+	buf := w.Append(nil, new(begin()))
+	buf = w.Append(buf, new(open(0, llm.Part{Kind: llm.Text})))
 	d := piece(0, "a few words of text ")
 	b.ReportAllocs()
 	for b.Loop() {

@@ -146,12 +146,12 @@ func frame(dst []byte, kind, nameHeader, name string, payload []byte) []byte {
 	var headers []byte
 	for _, h := range [...][2]string{{":message-type", kind}, {nameHeader, name}, {":content-type", "application/json"}} {
 		headers = append(append(headers, byte(len(h[0]))), h[0]...)
-		headers = binary.BigEndian.AppendUint16(append(headers, 7), uint16(len(h[1]))) //nolint:gosec // a few letters
+		headers = binary.BigEndian.AppendUint16(append(headers, 7), uint16(len(h[1]))) // a few letters
 		headers = append(headers, h[1]...)
 	}
 	const around = 16                                                                       // two lengths and two checksums
-	message := binary.BigEndian.AppendUint32(nil, uint32(around+len(headers)+len(payload))) //nolint:gosec // a few megabytes
-	message = binary.BigEndian.AppendUint32(message, uint32(len(headers)))                  //nolint:gosec // a few letters
+	message := binary.BigEndian.AppendUint32(nil, uint32(around+len(headers)+len(payload))) // a few megabytes
+	message = binary.BigEndian.AppendUint32(message, uint32(len(headers)))                  // a few letters
 	message = binary.BigEndian.AppendUint32(message, crc32.ChecksumIEEE(message))
 	message = append(append(message, headers...), payload...)
 	return append(dst, binary.BigEndian.AppendUint32(message, crc32.ChecksumIEEE(message))...)

@@ -36,14 +36,14 @@ func (f Fact) same(g Fact) bool { return f.Key == g.Key && f.Place == g.Place &&
 // facts collects what is said.
 type facts []Fact
 
-func (fs *facts) add(key, place, value string, fields ...llm.Field) {
-	*fs = append(*fs, Fact{Key: key, Place: place, Value: value, Fields: fields})
+func (r *facts) add(key, place, value string, fields ...llm.Field) {
+	*r = append(*r, Fact{Key: key, Place: place, Value: value, Fields: fields})
 }
 
 // addIf adds what was said at all.
-func (fs *facts) addIf(key, place, value string, fields ...llm.Field) {
+func (r *facts) addIf(key, place, value string, fields ...llm.Field) {
 	if value != "" {
-		fs.add(key, place, value, fields...)
+		r.add(key, place, value, fields...)
 	}
 }
 

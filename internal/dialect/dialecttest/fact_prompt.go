@@ -219,20 +219,20 @@ func (r *promptReader) sampling(s *llm.Sampling) {
 			r.add(key, "", strconv.FormatInt(*v, 10), f)
 		}
 	}
-	real := func(key string, v *float64, f llm.Field) {
+	decimal := func(key string, v *float64, f llm.Field) {
 		if v != nil {
 			r.add(key, "", strconv.FormatFloat(*v, 'g', -1, 64), f)
 		}
 	}
 	whole("max tokens", s.MaxTokens, llm.FieldMaxTokens)
-	real("temperature", s.Temperature, llm.FieldTemperature)
-	real("top_p", s.TopP, llm.FieldTopP)
+	decimal("temperature", s.Temperature, llm.FieldTemperature)
+	decimal("top_p", s.TopP, llm.FieldTopP)
 	whole("top_k", s.TopK, llm.FieldTopK)
-	real("min_p", s.MinP, llm.FieldMinP)
+	decimal("min_p", s.MinP, llm.FieldMinP)
 	whole("seed", s.Seed, llm.FieldSeed)
-	real("presence penalty", s.PresencePenalty, llm.FieldPresencePenalty)
-	real("frequency penalty", s.FrequencyPenalty, llm.FieldFrequencyPenalty)
-	real("repeat penalty", s.RepeatPenalty, llm.FieldRepeatPenalty)
+	decimal("presence penalty", s.PresencePenalty, llm.FieldPresencePenalty)
+	decimal("frequency penalty", s.FrequencyPenalty, llm.FieldFrequencyPenalty)
+	decimal("repeat penalty", s.RepeatPenalty, llm.FieldRepeatPenalty)
 	for i, word := range s.Stop {
 		r.add("stop", strconv.Itoa(i), word, llm.FieldStop)
 	}

@@ -1,5 +1,7 @@
 package dialecttest
 
+import "slices"
+
 // blockDeltas are the deltas that each kind of block may have.
 var blockDeltas = map[string][]string{
 	"text": {"text_delta", "citations_delta"}, "tool_use": {"input_json_delta"}, "server_tool_use": {"input_json_delta"},
@@ -84,10 +86,5 @@ func (s *messagesState) piece(i int, delta string) {
 	if !known {
 		return
 	}
-	for _, name := range allowed {
-		if name == delta {
-			return
-		}
-	}
-	s.wrong("event %d: a %s in a block of %s", i, delta, s.kind)
+	s.must(slices.Contains(allowed, delta), "event %d: a %s in a block of %s", i, delta, s.kind)
 }

@@ -232,13 +232,11 @@ func TestRead_RefusesWhatIsWrong(t *testing.T) {
 		`{` + hi + `,"generationConfig":{"thinkingConfig":{"x":1}},"n":1}`: "",
 	} {
 		_, err := Read(decode(t, llm.Chat, body))
-		if got := ""; err != nil {
-			got = llm.AsError(err).Param
-			if got != want {
-				t.Errorf("%s: %v", body, err)
-			}
-		} else if want != "" {
+		switch {
+		case err == nil && want != "":
 			t.Errorf("%s: accepted", body)
+		case err != nil && llm.AsError(err).Param != want:
+			t.Errorf("%s: %v", body, err)
 		}
 	}
 }

@@ -35,22 +35,22 @@ func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []st
 
 // dropTags takes Fairlead's own entries out of labels, and the object itself when
 // nothing else was in it.
-func dropTags(req *llm.Request) (edit rawjson.Edits, any bool) {
+func dropTags(req *llm.Request) (edit rawjson.Edits, found bool) {
 	labels, _ := req.Doc.Get("labels")
 	others := false
 	edit = req.Doc.Edit()
 	for name := range labels.Fields() {
 		if strings.HasPrefix(name, labelPrefix) {
-			any = true
+			found = true
 			edit.Delete("labels", name)
 		} else {
 			others = true
 		}
 	}
-	if any && !others {
+	if found && !others {
 		edit.Delete("labels")
 	}
-	return edit, any
+	return edit, found
 }
 
 // splices are changes to a body, apart from each other.
@@ -67,14 +67,14 @@ func (s *splices) replace(v rawjson.Value, text []byte) {
 }
 
 // apply makes the changes. Without any the body is returned as it is.
-func (s splices) apply(body []byte) []byte {
-	if len(s) == 0 {
+func (s *splices) apply(body []byte) []byte {
+	if len(*s) == 0 {
 		return body
 	}
-	slices.SortFunc(s, func(a, b splice) int { return a.from - b.from })
-	out := make([]byte, 0, len(body)+len(s)*32)
+	slices.SortFunc(*s, func(a, b splice) int { return a.from - b.from })
+	out := make([]byte, 0, len(body)+len(*s)*32)
 	at := 0
-	for _, c := range s {
+	for _, c := range *s {
 		out = append(append(out, body[at:c.from]...), c.text...)
 		at = c.to
 	}

@@ -48,6 +48,7 @@ var methods = map[string]llm.Surface{
 }
 
 func (r *rig) serve(t *testing.T, w http.ResponseWriter, h *http.Request) {
+	t.Helper()
 	body, err := io.ReadAll(h.Body)
 	if err != nil {
 		t.Error(err)
@@ -70,16 +71,16 @@ func (r *rig) serve(t *testing.T, w http.ResponseWriter, h *http.Request) {
 	case err != nil:
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(int(wireErrors[llm.AsError(err).Kind].code))
-		w.Write(AppendError(nil, llm.AsError(err)))
+		_, _ = w.Write(AppendError(nil, llm.AsError(err)))
 	case req.Stream:
 		out := NewWriter(req)
 		for _, d := range r.answer.Deltas() {
-			w.Write(out.Append(nil, &d))
+			_, _ = w.Write(out.Append(nil, &d))
 			w.(http.Flusher).Flush()
 		}
 	default:
 		body, _ := WriteAnswer(req, &r.answer)
-		w.Write(body)
+		_, _ = w.Write(body)
 	}
 }
 
@@ -194,9 +195,9 @@ func TestSDK_SendsWhatIsRead(t *testing.T) {
 		genai.NewContentFromFunctionResponse("f", map[string]any{"output": "42"}, genai.RoleUser),
 	}, &genai.GenerateContentConfig{
 		SystemInstruction: genai.NewContentFromText("be brief", genai.RoleUser),
-		Temperature:       genai.Ptr[float32](0.5), TopK: genai.Ptr[float32](40), MaxOutputTokens: 100, StopSequences: []string{"x"}, CandidateCount: 2,
+		Temperature:       new(float32(0.5)), TopK: new(float32(40)), MaxOutputTokens: 100, StopSequences: []string{"x"}, CandidateCount: 2,
 		Tools: []*genai.Tool{{FunctionDeclarations: []*genai.FunctionDeclaration{{Name: "f", Description: "d", Parameters: &genai.Schema{
-			Type: genai.TypeObject, Properties: map[string]*genai.Schema{"x": {Type: genai.TypeInteger, Nullable: genai.Ptr(true)}}, Required: []string{"x"}}}}},
+			Type: genai.TypeObject, Properties: map[string]*genai.Schema{"x": {Type: genai.TypeInteger, Nullable: new(true)}}, Required: []string{"x"}}}}},
 			{GoogleSearch: &genai.GoogleSearch{}}},
 		ToolConfig:     &genai.ToolConfig{FunctionCallingConfig: &genai.FunctionCallingConfig{Mode: genai.FunctionCallingConfigModeAny}},
 		ThinkingConfig: &genai.ThinkingConfig{IncludeThoughts: true, ThinkingLevel: genai.ThinkingLevelHigh},
@@ -277,9 +278,9 @@ func TestSDK_HearsOfAnErrorWithinAStream(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		out := NewWriter(&llm.Request{ID: "01J", Model: "m"})
 		for _, d := range []llm.Delta{{Kind: llm.DeltaBegin}, {Kind: llm.DeltaOpen, Part: llm.Part{Kind: llm.Text}}, {Kind: llm.DeltaPiece, Text: []byte("Hel")}} {
-			w.Write(out.Append(nil, &d))
+			_, _ = w.Write(out.Append(nil, &d))
 		}
-		w.Write(out.Fail(nil, &llm.Error{Kind: llm.Cut, Message: "it broke off"}))
+		_, _ = w.Write(out.Fail(nil, &llm.Error{Kind: llm.Cut, Message: "it broke off"}))
 	}))
 	t.Cleanup(server.Close)
 	client, err := genai.NewClient(t.Context(), &genai.ClientConfig{APIKey: "k", Backend: genai.BackendGeminiAPI, HTTPOptions: genai.HTTPOptions{BaseURL: server.URL}})

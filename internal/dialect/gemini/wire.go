@@ -26,7 +26,7 @@ const Name = "gemini"
 // Path is where an upstream of this dialect answers for a surface, below its base
 // URL, which ends in /v1beta, or in /publishers/google on Vertex AI. It is escaped.
 func Path(req *llm.Request, opt llm.Options) string {
-	method := ""
+	var method string
 	switch req.Surface {
 	case llm.Chat:
 		method = "generateContent"

@@ -9,8 +9,6 @@ import (
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
-func of[T any](v T) *T { return &v }
-
 func say(role llm.Role, parts ...llm.Part) llm.Turn { return llm.Turn{Role: role, Parts: parts} }
 
 func words(text string) llm.Part { return llm.Part{Kind: llm.Text, Text: text} }
@@ -44,17 +42,17 @@ func TestWrite_SaysWhatWasAsked(t *testing.T) {
 		"words": {in: llm.Prompt{System: []llm.Part{words("be brief")}, Turns: []llm.Turn{say(llm.User, words("a")), say(llm.User, words("b")), say(llm.Assistant, words("c")), say(llm.System, words("d"))}},
 			want: `{"contents":[{"role":"user","parts":[{"text":"a"},{"text":"b"}]},{"role":"model","parts":[{"text":"c"}]},{"role":"user","parts":[{"text":"d"}]}],"systemInstruction":{"parts":[{"text":"be brief"}]}}`,
 			lost: "system"},
-		"sampling": {in: llm.Prompt{Turns: asks("hi"), Sampling: llm.Sampling{MaxTokens: of[int64](5), Temperature: of(0.0), TopP: of(0.5), TopK: of[int64](40), Seed: of[int64](7),
-			Stop: []string{"x"}, PresencePenalty: of(0.1), FrequencyPenalty: of(0.2), N: 2, Logprobs: true, TopLogprobs: 3}, Tier: "flex"},
+		"sampling": {in: llm.Prompt{Turns: asks("hi"), Sampling: llm.Sampling{MaxTokens: new(int64(5)), Temperature: new(0.0), TopP: new(0.5), TopK: new(int64(40)), Seed: new(int64(7)),
+			Stop: []string{"x"}, PresencePenalty: new(0.1), FrequencyPenalty: new(0.2), N: 2, Logprobs: true, TopLogprobs: 3}, Tier: "flex"},
 			want: `{` + hi + `,"generationConfig":{"stopSequences":["x"],"candidateCount":2,"maxOutputTokens":5,"temperature":0,"topP":0.5,"topK":40,"seed":7,"presencePenalty":0.1,"frequencyPenalty":0.2,"responseLogprobs":true,"logprobs":3},"serviceTier":"flex"}`},
 		"what has no word": {in: llm.Prompt{Turns: []llm.Turn{{Role: llm.User, Name: "Bo", Parts: []llm.Part{{Kind: llm.Text, Text: "hi", Cache: &llm.Cache{}}}}},
-			Sampling: llm.Sampling{MinP: of(0.1), RepeatPenalty: of(1.1), LogitBias: []byte(`{"1":2}`), N: 1}, User: "u", Metadata: map[string]string{"a": "b"}, Tier: "standard_only"},
+			Sampling: llm.Sampling{MinP: new(0.1), RepeatPenalty: new(1.1), LogitBias: []byte(`{"1":2}`), N: 1}, User: "u", Metadata: map[string]string{"a": "b"}, Tier: "standard_only"},
 			want: `{` + hi + `}`, lost: "name,cache_control,min_p,repeat_penalty,logit_bias,metadata,user,service_tier"},
 		"tools": {in: llm.Prompt{Turns: asks("hi"), Tools: []llm.Tool{{Name: "f", Description: "d", Schema: []byte(`{"type":"object","$defs":{}}`)}, {Name: "g"},
-			{Raw: []byte(`{"googleSearch":{}}`), Dialect: Name}, {Raw: []byte(`{"type":"web_search"}`), Dialect: "anthropic"}}, Parallel: of(false)},
+			{Raw: []byte(`{"googleSearch":{}}`), Dialect: Name}, {Raw: []byte(`{"type":"web_search"}`), Dialect: "anthropic"}}, Parallel: new(false)},
 			want: `{` + hi + `,"tools":[{"functionDeclarations":[{"name":"f","description":"d","parametersJsonSchema":{"type":"object","$defs":{}}},{"name":"g"}]},{"googleSearch":{}}]}`,
 			lost: "tools,parallel_tool_calls"},
-		"strict tools": {in: llm.Prompt{Turns: asks("hi"), Tools: []llm.Tool{{Name: "f", Strict: of(true)}}},
+		"strict tools": {in: llm.Prompt{Turns: asks("hi"), Tools: []llm.Tool{{Name: "f", Strict: new(true)}}},
 			want: `{` + hi + `,"tools":[{"functionDeclarations":[{"name":"f"}]}],"toolConfig":{"functionCallingConfig":{"mode":"VALIDATED"}}}`},
 		"one tool": {in: llm.Prompt{Turns: asks("hi"), Tools: []llm.Tool{{Name: "f"}}, Choice: llm.ToolChoice{Mode: llm.ChoiceOne, Name: "f"}},
 			want: `{` + hi + `,"tools":[{"functionDeclarations":[{"name":"f"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}}}`},
@@ -95,7 +93,7 @@ func TestWrite_SaysWhatWasAsked(t *testing.T) {
 			want: `{` + hi + `}`, lost: "image"},
 		"other parts": {in: llm.Prompt{Turns: []llm.Turn{say(llm.Assistant, llm.Part{Kind: llm.Other, Dialect: Name, Raw: []byte(`{"executableCode":{"language":"PYTHON","code":"1"}}`)}, llm.Part{Kind: llm.Other, Dialect: "anthropic", Raw: []byte(`{}`)})}},
 			want: `{"contents":[{"role":"model","parts":[{"executableCode":{"language":"PYTHON","code":"1"}}]}]}`, lost: "content"},
-		"a schema": {in: llm.Prompt{Turns: asks("hi"), Format: llm.Format{Kind: llm.FormatSchema, Name: "n", Schema: []byte(`{"type":"object"}`), Strict: of(true)}},
+		"a schema": {in: llm.Prompt{Turns: asks("hi"), Format: llm.Format{Kind: llm.FormatSchema, Name: "n", Schema: []byte(`{"type":"object"}`), Strict: new(true)}},
 			want: `{` + hi + `,"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"type":"object"}}}`},
 		"JSON": {in: llm.Prompt{Turns: asks("hi"), Format: llm.Format{Kind: llm.FormatJSON}},
 			want: `{` + hi + `,"generationConfig":{"responseMimeType":"application/json"}}`},
@@ -103,7 +101,7 @@ func TestWrite_SaysWhatWasAsked(t *testing.T) {
 			want: `{` + hi + `,"generationConfig":{"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"HIGH"}}}`},
 		"an effort of an older model": {model: "gemini-2.5-pro", in: llm.Prompt{Turns: asks("hi"), Thinking: llm.Thinking{Mode: llm.ThinkingOn, Effort: "low"}},
 			want: `{` + hi + `,"generationConfig":{"thinkingConfig":{"thinkingBudget":4096}}}`},
-		"a budget": {in: llm.Prompt{Turns: asks("hi"), Thinking: llm.Thinking{Mode: llm.ThinkingOn, Budget: 2000, Show: of(false)}},
+		"a budget": {in: llm.Prompt{Turns: asks("hi"), Thinking: llm.Thinking{Mode: llm.ThinkingOn, Budget: 2000, Show: new(false)}},
 			want: `{` + hi + `,"generationConfig":{"thinkingConfig":{"includeThoughts":false,"thinkingBudget":2000}}}`},
 		"no thought": {model: "gemini-2.5-flash-lite", in: llm.Prompt{Turns: asks("hi"), Thinking: llm.Thinking{Mode: llm.ThinkingOff}},
 			want: `{` + hi + `,"generationConfig":{"thinkingConfig":{"thinkingBudget":0}}}`},
@@ -146,7 +144,7 @@ func TestWrite_AsksForVectorsAndCounts(t *testing.T) {
 	}{
 		"vectors": {llm.Prompt{Surface: llm.Embeddings, Texts: []string{"a", "b"}, Dimensions: 3, Purpose: "document"},
 			`{"requests":[{"model":"models/m","content":{"parts":[{"text":"a"}]},"taskType":"RETRIEVAL_DOCUMENT","outputDimensionality":3},{"model":"models/m","content":{"parts":[{"text":"b"}]},"taskType":"RETRIEVAL_DOCUMENT","outputDimensionality":3}]}`},
-		"a count": {llm.Prompt{Surface: llm.CountTokens, Turns: asks("hi"), Sampling: llm.Sampling{MaxTokens: of[int64](1)}}, `{` + hi + `}`},
+		"a count": {llm.Prompt{Surface: llm.CountTokens, Turns: asks("hi"), Sampling: llm.Sampling{MaxTokens: new(int64(1))}}, `{` + hi + `}`},
 		"a count with more": {llm.Prompt{Surface: llm.CountTokens, Turns: asks("hi"), System: []llm.Part{words("s")}},
 			`{"generateContentRequest":{"model":"models/m",` + hi + `,"systemInstruction":{"parts":[{"text":"s"}]}}}`},
 	} {

@@ -263,7 +263,7 @@ func readChatTools(tools []chatTool) (out []llm.Tool) {
 	for i := range tools {
 		t := &tools[i]
 		if t.Type != "function" || t.Function == nil {
-			raw, _ := json.Marshal(t) //nolint:errchkjson // it was read from JSON
+			raw, _ := json.Marshal(t) // it was read from JSON
 			out = append(out, llm.Tool{Name: t.Type, Raw: raw, Dialect: Name})
 			continue
 		}

@@ -51,7 +51,7 @@ func list(texts []string) jsontext.Value {
 	if len(texts) == 0 {
 		return nil
 	}
-	raw, _ := json.Marshal(texts) //nolint:errchkjson // strings always can be
+	raw, _ := json.Marshal(texts) // strings always can be
 	return raw
 }
 
@@ -183,7 +183,7 @@ func (w *promptWriter) content(parts []llm.Part) jsontext.Value {
 		return nil
 	}
 	if p := &parts[0]; len(parts) == 1 && p.Kind == llm.Text && p.Cache == nil && len(p.Citations) == 0 {
-		raw, _ := json.Marshal(p.Text) //nolint:errchkjson // a string always can be
+		raw, _ := json.Marshal(p.Text) // a string always can be
 		return raw
 	}
 	out := make([]chatPart, 0, len(parts))
@@ -195,7 +195,7 @@ func (w *promptWriter) content(parts []llm.Part) jsontext.Value {
 	if len(out) == 0 {
 		return nil
 	}
-	raw, _ := json.Marshal(out) //nolint:errchkjson // made of strings
+	raw, _ := json.Marshal(out) // made of strings
 	return raw
 }
 
@@ -320,7 +320,7 @@ func writeChoice(p *llm.Prompt) jsontext.Value {
 		for _, name := range c.Allowed {
 			out.Allowed.Tools = append(out.Allowed.Tools, namedTool(name))
 		}
-		raw, _ := json.Marshal(&out) //nolint:errchkjson // made of strings
+		raw, _ := json.Marshal(&out) // made of strings
 		return raw
 	}
 	for word, mode := range choiceWords {

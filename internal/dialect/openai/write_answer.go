@@ -34,7 +34,7 @@ func appendChoice(body []byte, req *llm.Request, c *llm.Choice, i int, lost *llm
 	if req.Surface == llm.Completions {
 		body = rawjson.AppendString(append(body, `,"text":`...), m.text)
 	} else {
-		raw, _ := json.Marshal(m.wire()) //nolint:errchkjson // made of strings and of JSON that was checked
+		raw, _ := json.Marshal(m.wire()) // made of strings and of JSON that was checked
 		body = append(append(body, `,"message":`...), raw...)
 	}
 	body = append(body, `,"logprobs":`...)

@@ -189,7 +189,7 @@ func (w *Writer) sign(dst []byte, d *llm.Delta) []byte {
 		Redacted: d.Part.Redacted, Call: &llm.Call{ID: b.id}}, d.Block+b.signs)
 	b.signs++
 	b.text = nil
-	raw, _ := json.Marshal(detail) //nolint:errchkjson // made of strings
+	raw, _ := json.Marshal(detail) // made of strings
 	return w.chunk(dst, d.Choice, `"reasoning_details":[`+string(raw)+`]`, "", nil)
 }
 
