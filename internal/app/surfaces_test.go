@@ -133,3 +133,29 @@ func TestSurfaces_AModelMayRejectWhatATargetCannotBeTold(t *testing.T) {
 	}
 	mustHold(t, got.body, []string{`"type":"error"`, "top_k", "on_loss is reject"}, nil)
 }
+
+// No target here counts tokens: the count is an estimate, says so, costs nothing and
+// is on record.
+func TestSurfaces_TokensAreEstimatedWhereNoTargetCounts(t *testing.T) {
+	t.Parallel()
+	up := testkit.NewUpstream(t)
+	g := start(t, up, twoTargets)
+	for path, tc := range map[string]struct{ body, has string }{
+		"/v1/messages/count_tokens":      {`{"model":"one","messages":[{"role":"user","content":"how many tokens are these?"}]}`, `{"input_tokens":21}`},
+		"/v1beta/models/one:countTokens": {`{"contents":[{"role":"user","parts":[{"text":"how many tokens are these?"}]}]}`, `"totalTokens":`},
+	} {
+		got := g.do(t, "POST", path, tc.body)
+		if got.status != http.StatusOK || !strings.Contains(got.body, tc.has) || got.header.Get("X-Fairlead-Route") != "estimate" || got.header.Get("X-Fairlead-Cost-Usd") != "0" {
+			t.Errorf("%s: %d %v %s", path, got.status, got.header, got.body)
+		}
+		if x := g.exchange(t, got.header.Get("X-Fairlead-Id")); x.Result.Route != "estimate" || len(x.Attempts) != 0 {
+			t.Errorf("%s: recorded %+v", path, x)
+		}
+	}
+	if got := g.do(t, "POST", "/v1/messages/count_tokens", `{"model":"none","messages":[{"role":"user","content":"hi"}]}`); got.status != http.StatusNotFound {
+		t.Errorf("a model that is not there: %d %s", got.status, got.body)
+	}
+	if n := len(up.Requests()); n != 0 {
+		t.Errorf("the upstream was asked %d times", n)
+	}
+}

@@ -206,11 +206,17 @@ func (h *Hall) decide(ctx context.Context, p *Passage) (err error) {
 		question.Only, _ = h.AnsweredBy(ctx, p.Caller.KeyID, id)
 	}
 	p.Plan, err = p.House.Routes.Decide(question)
+	if err != nil && estimable(p.Request, err) {
+		p.Plan, err = route.Plan{Route: estimateRoute}, nil
+	}
 	return err
 }
 
 // reserve sets aside what the first target of the plan is expected to cost.
 func (h *Hall) reserve(_ context.Context, p *Passage) (err error) {
+	if len(p.Plan.Targets) == 0 { // answered here
+		return nil
+	}
 	first := p.House.Routes.Targets[p.Plan.Targets[0]]
 	p.reserved = first.Expect(expected(p.Request)).USD
 	p.settle, err = h.Reserve(p.Caller.KeyID, p.reserved)
@@ -218,6 +224,9 @@ func (h *Hall) reserve(_ context.Context, p *Passage) (err error) {
 }
 
 func (h *Hall) call(ctx context.Context, p *Passage) llm.Stream {
+	if len(p.Plan.Targets) == 0 {
+		return estimate(p)
+	}
 	targets := make([]*upstream.Target, len(p.Plan.Targets))
 	for i, name := range p.Plan.Targets {
 		targets[i] = p.House.Targets[name]

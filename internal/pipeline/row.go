@@ -19,12 +19,20 @@ func (p *Passage) note(ev llm.Event, err error) {
 	if !p.begun {
 		p.begun = true
 		p.firstByte = time.Since(p.Start)
-		p.overhead = max(p.firstByte-p.reading-p.Call.Waited(), 0)
+		p.overhead = max(p.firstByte-p.reading-p.waited(), 0)
 	}
 	p.bytes += int64(len(ev.Raw))
 	if p.answerID == "" {
 		p.answerID = ev.AnswerID
 	}
+}
+
+// waited is the time that targets took until the first event.
+func (p *Passage) waited() time.Duration {
+	if p.Call == nil {
+		return 0
+	}
+	return p.Call.Waited()
 }
 
 // errUnfinished stands in a record whose request neither ended nor failed in a way

@@ -82,8 +82,9 @@ test('system, image, stop sequences, length', async () => {
   assert.equal((await sent('/chat/completions')).messages[0].content[0].image_url.url, 'data:image/png;base64,aGk=');
 });
 
-test('counting needs a target that counts', () =>
-  assert.rejects(client.messages.countTokens({ model, messages: ask() }), Anthropic.BadRequestError));
+test('tokens are estimated where the target cannot count', async () => {
+  assert.ok((await client.messages.countTokens({ model, messages: ask() })).input_tokens > 0);
+});
 
 test('models', async () => {
   const names = (await collect(client.models.list())).map((m) => m.id);
