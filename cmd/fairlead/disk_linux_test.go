@@ -241,6 +241,12 @@ func onSmallDisk() int {
 		return exitOK
 	}
 	path, err := exec.LookPath(binary)
+	// The signal of a parent's death belongs to a thread, and this one need not be the
+	// first: without it the server would outlive the test.
+	runtime.LockOSThread()
+	if err == nil {
+		err = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0)
+	}
 	if err == nil {
 		err = syscall.Exec(path, append([]string{binary}, os.Args[2:]...), os.Environ())
 	}
@@ -262,6 +268,7 @@ func enterNamespace() int {
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
 		Pdeathsig:   syscall.SIGKILL,
 	}
+	runtime.LockOSThread() // it is this thread whose death the child hears of
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
