@@ -109,7 +109,9 @@ func (s *stand) round(ctx context.Context, sc scenario, which int) (_ round, err
 		}
 		defer func() { err = errors.Join(err, on.close()) }()
 	}
-	r, err := weigh(ctx, on.gateways[which], sc.load)
+	load := sc.load
+	load.Messages = sc.translated && which == theFairlead
+	r, err := weigh(ctx, on.gateways[which], load)
 	if err != nil {
 		return r, err
 	}

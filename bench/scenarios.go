@@ -13,9 +13,12 @@ type scenario struct {
 	name string
 	load load.Spec
 	// fresh: each round has new processes, so that memory is this round's.
-	fresh   bool
-	rounds  int // pairs at most, 0 as many as asked
-	figures []figure
+	fresh bool
+	// translated: Fairlead is asked in Anthropic's Messages, the forwarder, which cannot
+	// translate, in what the upstream speaks.
+	translated bool
+	rounds     int // pairs at most, 0 as many as asked
+	figures    []figure
 }
 
 // figure is one line of the table.
@@ -86,6 +89,8 @@ func scenarios(o options) []scenario {
 			figures: []figure{{"CPU per request", "µs", cpuPerRequest, ratio, 1.3}}},
 		{name: "stream of 66 chunks, 32 in flight", load: spec(stream, small, inFlight, 100, n(2400)),
 			figures: []figure{{"CPU per answer", "µs", cpuPerRequest, ratio, 1.3}}},
+		{name: "stream of 66 chunks, translated", load: spec(stream, 0, inFlight, 100, n(2400)), translated: true,
+			figures: []figure{{"CPU per answer", "µs", cpuPerRequest, ratio, 2 * 1.3}}}, // twice what may be spent on passing it
 		{name: "stream of 66 chunks, 2 ms apart", load: spec(paced, small, inFlight, 64, n(640)),
 			figures: []figure{{"CPU per answer", "µs", cpuPerRequest, ratio, 1.3}}},
 		{name: "chat 2 KB, one after the other", load: spec(plain, small, 1, 200, n(6000)),

@@ -24,10 +24,15 @@ type client struct {
 	until   time.Time // after which the connection gives up
 	onPiece func(piece []byte)
 	tail    []byte // the last bytes of the answer
+
+	streamEnd []byte // of a whole one
 }
 
-// streamEnd is how a whole event stream ends.
-var streamEnd = []byte("data: [DONE]\n\n")
+// How whole event streams end.
+var (
+	chatEnd     = []byte("data: [DONE]\n\n")
+	messagesEnd = []byte("data: {\"type\":\"message_stop\"}\n\n")
+)
 
 // once sends the request and reads the answer to its end.
 func (c *client) once(ctx context.Context, streamed bool) error {
@@ -74,7 +79,7 @@ func (c *client) exchange(streamed bool) error {
 	switch {
 	case err != nil:
 		return err
-	case streamed && !bytes.Equal(c.tail, streamEnd):
+	case streamed && !bytes.Equal(c.tail, c.streamEnd):
 		return fmt.Errorf("the stream ended with %q", c.tail)
 	case !streamed && !bytes.HasSuffix(c.tail, []byte("}")):
 		return fmt.Errorf("the answer ended with %q", c.tail)
@@ -161,8 +166,8 @@ func (c *client) readPiece(n int) error {
 		if c.onPiece != nil {
 			c.onPiece(part)
 		}
-		c.tail = append(c.tail, part[max(len(part)-len(streamEnd), 0):]...)
-		c.tail = c.tail[max(len(c.tail)-len(streamEnd), 0):]
+		c.tail = append(c.tail, part[max(len(part)-len(c.streamEnd), 0):]...)
+		c.tail = c.tail[max(len(c.tail)-len(c.streamEnd), 0):]
 		n -= len(part)
 		if _, err := c.in.Discard(len(part)); err != nil {
 			return err

@@ -23,6 +23,7 @@ type Spec struct {
 	Key         string        `json:"key"`   // sent as a bearer token
 	Model       string        `json:"model"` // asked for
 	Ask         upstream.Ask  `json:"ask"`
+	Messages    bool          `json:"messages"` // asked in Anthropic's Messages, of a gateway that translates them
 	PromptBytes int           `json:"prompt_bytes"`
 	InFlight    int           `json:"in_flight"`
 	WarmUp      int           `json:"warm_up"` // requests that are not measured
@@ -75,12 +76,15 @@ func New(spec Spec) (*Run, error) {
 		return nil, fmt.Errorf("a load needs in_flight, requests and max_time: %+v", spec)
 	}
 	r := &Run{spec: spec}
-	body := spec.Ask.Body(spec.Model, spec.PromptBytes)
-	request := fmt.Appendf(nil, "POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n"+
+	path, body, end := "/v1/chat/completions", spec.Ask.Body(spec.Model, spec.PromptBytes), chatEnd
+	if spec.Messages {
+		path, body, end = "/v1/messages", spec.Ask.MessagesBody(spec.Model), messagesEnd
+	}
+	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n"+
 		"Authorization: Bearer %s\r\nContent-Type: application/json\r\nAccept: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		spec.Addr, spec.Key, len(body), body)
+		path, spec.Addr, spec.Key, len(body), body)
 	for range spec.InFlight {
-		w := &worker{run: r, client: client{addr: spec.Addr, request: request}}
+		w := &worker{run: r, client: client{addr: spec.Addr, request: request, streamEnd: end}}
 		if spec.Ask.Gap > 0 {
 			w.onPiece = w.notePiece
 		}

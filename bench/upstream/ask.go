@@ -67,6 +67,14 @@ func (a Ask) Body(model string, size int) []byte {
 	return []byte(b.String())
 }
 
+// MessagesBody is the same in Anthropic's Messages. A gateway turns the user's id into
+// the field that the upstream reads, which must stand near the body's start: the prompt
+// is a word.
+func (a Ask) MessagesBody(model string) []byte {
+	return fmt.Appendf(nil, `{"model":%q,"stream":%t,"max_tokens":512,"messages":[{"role":"user","content":"rope"}],"metadata":{"user_id":"chunks=%d think=%d gap=%d"}}`,
+		model, a.Stream, a.Chunks, a.Think.Microseconds(), a.Gap.Microseconds())
+}
+
 // messageBytes is how long one message of a large prompt is: a page or two.
 const messageBytes = 11 << 10
 
