@@ -19,7 +19,7 @@ const (
 	DefaultMaxEvent = 16 << 20
 
 	minBuffer = 1 << 10  // holds a few usual events; a gateway keeps one per open stream
-	hurried   = 16 << 10 // for streams that fill it at once: fewer reads, fewer flushes of what was read
+	hurried   = 4 << 10  // for streams that fill it at once: fewer reads, fewer moves
 	keep      = 64 << 10 // larger buffers are given back once the event that needed them is gone
 	maxEmpty  = 100      // reads of nothing in a row before io.ErrNoProgress, as in bufio
 	maxNames  = 16       // event names remembered, so that they are not allocated again
