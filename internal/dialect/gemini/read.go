@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -270,7 +271,7 @@ func readEmbed(req *llm.Request, body []byte) (*llm.Prompt, error) {
 func embedText(c *content, i int) (text string, err error) {
 	at := fmt.Sprintf("requests[%d].content", i)
 	if c == nil {
-		return "", invalid(at, at+" is missing")
+		return "", wire.Invalid(at, at+" is missing")
 	}
 	for _, p := range c.Parts {
 		if p.Text == nil {

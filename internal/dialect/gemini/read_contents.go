@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -24,7 +25,7 @@ func (r *reader) contents(contents []content) error {
 		case roleUser, roleFunction, "":
 		default:
 			at := fmt.Sprintf("contents[%d].role", i)
-			return invalid(at, fmt.Sprintf("%s: %.40q is no role; it is user or model", at, c.Role))
+			return wire.Invalid(at, fmt.Sprintf("%s: %.40q is no role; it is user or model", at, c.Role))
 		}
 		if n := len(p.Turns); n == 0 || p.Turns[n-1].Role != role {
 			p.Turns = append(p.Turns, llm.Turn{Role: role})
@@ -96,7 +97,7 @@ func (r *reader) part(parts *[]llm.Part, p *part, at string, i int) error {
 		*parts = append(*parts, llm.Part{Kind: llm.Other, Raw: raw, Dialect: Name})
 		return nil
 	default:
-		return invalid(at, at+` must hold something, such as {"text": "…"}`)
+		return wire.Invalid(at, at+` must hold something, such as {"text": "…"}`)
 	}
 	if out.Media != nil && p.MediaResolution != nil {
 		out.Media.Detail = details[strings.TrimPrefix(p.MediaResolution.Level, "MEDIA_RESOLUTION_")]

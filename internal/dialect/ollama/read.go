@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -88,7 +89,7 @@ func readEmbed(p *llm.Prompt, req *llm.Request) error {
 	for item := range input.Items() {
 		text, ok := item.Str()
 		if !ok {
-			return invalid("input", "input must be a string or an array of strings")
+			return wire.Invalid("input", "input must be a string or an array of strings")
 		}
 		p.Texts = append(p.Texts, text)
 	}
@@ -98,7 +99,7 @@ func readEmbed(p *llm.Prompt, req *llm.Request) error {
 	if v, ok := req.Doc.Get("dimensions"); ok && v.Kind() == rawjson.Number {
 		n, isInt := v.Int()
 		if !isInt || n < 0 || n > 1<<16 {
-			return invalid("dimensions", "dimensions must be a whole number above 0")
+			return wire.Invalid("dimensions", "dimensions must be a whole number above 0")
 		}
 		p.Dimensions = int(n)
 	}
@@ -108,7 +109,7 @@ func readEmbed(p *llm.Prompt, req *llm.Request) error {
 
 // loadsOnly refuses a request that has the server load or unload its model.
 func loadsOnly(field string) error {
-	return invalid(field, field+" is missing: a target that is no Ollama server has no model to load")
+	return wire.Invalid(field, field+" is missing: a target that is no Ollama server has no model to load")
 }
 
 // badField turns an error of the JSON library into one that names the field.

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -47,7 +48,7 @@ func readMessages(p *llm.Prompt, messages []chatMessage) error {
 			p.Turns = append(p.Turns, llm.Turn{Role: llm.User, Name: m.Name, Parts: parts})
 		default:
 			at := fmt.Sprintf("messages[%d].role", i)
-			return invalid(at, fmt.Sprintf("%s: %q is no role; it is system, developer, user, assistant or tool", at, m.Role))
+			return wire.Invalid(at, fmt.Sprintf("%s: %q is no role; it is system, developer, user, assistant or tool", at, m.Role))
 		}
 	}
 	return nil
@@ -167,7 +168,7 @@ func readPart(raw jsontext.Value, i int) (llm.Part, error) {
 		}
 	case knownParts[p.Type]:
 		at := fmt.Sprintf("messages[%d].content", i)
-		return out, invalid(at, fmt.Sprintf("%s: a part of type %q lacks its field of that name", at, p.Type))
+		return out, wire.Invalid(at, fmt.Sprintf("%s: a part of type %q lacks its field of that name", at, p.Type))
 	default:
 		out.Kind, out.Raw, out.Dialect = llm.Other, raw, Name
 	}

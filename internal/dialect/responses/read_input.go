@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -122,7 +123,7 @@ func (r *inputReader) message(it *item, i int) error {
 		r.turn(llm.User, parts...)
 	default:
 		at := fmt.Sprintf("input[%d].role", i)
-		return invalid(at, fmt.Sprintf("%s: %q is no role; it is user, assistant, system or developer", at, it.Role))
+		return wire.Invalid(at, fmt.Sprintf("%s: %q is no role; it is user, assistant, system or developer", at, it.Role))
 	}
 	return nil
 }
@@ -286,7 +287,7 @@ func readPart(raw rawJSON, at string) (llm.Part, error) {
 		out.Kind, out.Media = llm.Document, readFile(&p)
 	case typeAudio:
 		if p.Audio == nil {
-			return out, invalid(at, at+`: a part of type "input_audio" lacks its field of that name`)
+			return out, wire.Invalid(at, at+`: a part of type "input_audio" lacks its field of that name`)
 		}
 		out.Kind, out.Media = llm.Audio, &llm.Media{MIME: audioTypes[p.Audio.Format], Base64: p.Audio.Data}
 	default:
