@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -76,7 +77,7 @@ func readStop(at rawjson.Value) (llm.Stop, error) {
 		}
 		if told, _ := at.Get("error"); told.Kind() == rawjson.String {
 			text, _ := told.Str()
-			e.Message = clip(text)
+			e.Message = wire.Clip(text)
 		}
 		return llm.Stop{}, e
 	}

@@ -74,13 +74,13 @@ func Read(req *llm.Request) (*llm.Prompt, error) {
 		case name == "query":
 			var ok bool
 			if p.Query, ok = v.Str(); !ok {
-				return nil, &llm.Error{Kind: llm.Unsupported, Param: "query", Message: "query must be text for this target"}
+				return nil, wire.Unsupported("query", "query must be text for this target")
 			}
 		case name == "documents":
 			for d := range v.Items() {
 				text, ok := textOf(d)
 				if !ok {
-					return nil, &llm.Error{Kind: llm.Unsupported, Param: "documents", Message: "documents must be texts for this target"}
+					return nil, wire.Unsupported("documents", "documents must be texts for this target")
 				}
 				p.Documents = append(p.Documents, text)
 			}

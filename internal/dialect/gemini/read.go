@@ -275,7 +275,7 @@ func embedText(c *content, i int) (text string, err error) {
 	}
 	for _, p := range c.Parts {
 		if p.Text == nil {
-			return "", &llm.Error{Kind: llm.Unsupported, Param: at, Message: at + " must be text for this target"}
+			return "", wire.Unsupported(at, at+" must be text for this target")
 		}
 		text += *p.Text
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fairlead/fairlead/internal/dialect/openaierr"
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -20,9 +21,9 @@ func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 		return forwardedAnswer(req, body)
 	}
 	out := llm.Event{Marks: llm.MarkWhole, Raw: body}
-	doc, err := rawjson.Check(body, answerLimits)
-	if err != nil || doc.Root().Kind() != rawjson.Object {
-		return out, &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is not a JSON object", Err: err}
+	doc, err := wire.Answer(body, answerLimits)
+	if err != nil {
+		return out, err
 	}
 	list := "choices"
 	if req.Surface == llm.Embeddings {

@@ -65,7 +65,7 @@ func functionTools(req *llm.Request) ([]tool, error) {
 		at := fmt.Sprintf("tools[%d]", i)
 		i++
 		if kind, _ := item.Get("type"); !equals(kind, "function") {
-			return nil, &llm.Error{Kind: llm.Unsupported, Param: at + ".type", Message: at + ".type: this target can call functions only"}
+			return nil, wire.Unsupported(at+".type", at+".type: this target can call functions only")
 		}
 		name, _ := item.Path("function", "name")
 		text, ok := name.Str()

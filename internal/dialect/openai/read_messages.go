@@ -238,7 +238,7 @@ func readEmbedPrompt(req *llm.Request) (*llm.Prompt, error) {
 func readTexts(field string, v jsontext.Value) ([]string, error) {
 	texts := readStop(v)
 	if len(texts) == 0 {
-		return nil, &llm.Error{Kind: llm.Unsupported, Param: field, Message: field + " must be text for this target; token ids mean nothing to it"}
+		return nil, wire.Unsupported(field, field+" must be text for this target; token ids mean nothing to it")
 	}
 	return texts, nil
 }
