@@ -40,7 +40,8 @@ func Decode(in llm.Incoming) (*llm.Request, error) {
 	if err := decodeSurface(req, asked.Root()); err != nil {
 		return nil, err
 	}
-	return req, readLabels(req, asked.Root())
+	labels, _ := asked.Get("labels")
+	return req, wire.ReadTags(req, labels, "labels")
 }
 
 // camelDoc is the document with its names in camelCase; one name in both ways of
@@ -231,31 +232,6 @@ func decodeEmbed(root rawjson.Value) error {
 	}
 	if c, _ := root.Get("content"); c.Kind() != rawjson.Object {
 		return wire.Invalid("content", "content is missing; it is an object with parts")
-	}
-	return nil
-}
-
-const labelPrefix = "fairlead_"
-
-// readLabels takes the tags that a client put into labels, this dialect's object of
-// free strings, for SDKs where a header is hard to reach.
-func readLabels(req *llm.Request, root rawjson.Value) error {
-	labels, _ := root.Get("labels")
-	for name, value := range labels.Fields() {
-		tag, ours := strings.CutPrefix(name, labelPrefix)
-		if !ours {
-			continue
-		}
-		at := "labels." + name
-		text, isStr := value.Str()
-		if !isStr {
-			return wire.Invalid(at, at+" must be a string")
-		}
-		if err := req.Tags.Set(strings.ReplaceAll(tag, "_", "-"), text); err != nil {
-			e := llm.AsError(err)
-			e.Message, e.Param = at+": "+e.Message, at
-			return e
-		}
 	}
 	return nil
 }

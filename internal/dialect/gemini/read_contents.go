@@ -92,7 +92,7 @@ func (r *reader) part(parts *[]llm.Part, p *part, at string, i int) error {
 	case len(p.Extra) > 0:
 		raw, err := json.Marshal(p.Extra, json.Deterministic(true))
 		if err != nil {
-			return badField(err)
+			return wire.BadField(err)
 		}
 		*parts = append(*parts, llm.Part{Kind: llm.Other, Raw: raw, Dialect: Name})
 		return nil
@@ -171,7 +171,7 @@ func isGoogleFile(uri string) bool {
 // their results are found by name and order.
 func (r *reader) call(c *functionCall) llm.Part {
 	r.unread("functionCall.", c.Extra)
-	call := llm.Call{ID: c.ID, Name: c.Name, Arguments: string(notNull(c.Args))}
+	call := llm.Call{ID: c.ID, Name: c.Name, Arguments: string(wire.NotNull(c.Args))}
 	if call.ID == "" {
 		r.calls++
 		call.ID = "call_" + strconv.Itoa(r.calls)
@@ -213,7 +213,7 @@ func (r *reader) result(f *functionResponse, at string) (llm.Part, error) {
 // readResponse is what a function said: by Google's convention the value of "output",
 // or of "error" where it failed; else the whole object.
 func readResponse(raw rawJSON) (text string, failed bool) {
-	if notNull(raw) == nil {
+	if wire.NotNull(raw) == nil {
 		return "", false
 	}
 	v, _ := rawjson.Lookup(raw)

@@ -2,7 +2,6 @@ package ollama
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -48,7 +47,7 @@ func readChat(p *llm.Prompt, req *llm.Request) error {
 		TopLogprobs int       `json:"top_logprobs"`
 	}
 	if err := json.Unmarshal(req.Body, &in); err != nil {
-		return badField(err)
+		return wire.BadField(err)
 	}
 	if len(in.Messages) == 0 {
 		return loadsOnly("messages")
@@ -110,16 +109,6 @@ func readEmbed(p *llm.Prompt, req *llm.Request) error {
 // loadsOnly refuses a request that has the server load or unload its model.
 func loadsOnly(field string) error {
 	return wire.Invalid(field, field+" is missing: a target that is no Ollama server has no model to load")
-}
-
-// badField turns an error of the JSON library into one that names the field.
-func badField(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_type", Err: err, Message: "a field of the request has the wrong type"}
-	if at, ok := err.(*json.SemanticError); ok { //nolint:errorlint // returned as it is, never wrapped
-		e.Param = strings.ReplaceAll(strings.TrimPrefix(string(at.JSONPointer), "/"), "/", ".")
-		e.Message = e.Param + " has the wrong type: a " + at.JSONKind.String() + " cannot stand here"
-	}
-	return e
 }
 
 // harmless are fields that only an Ollama server could act upon and whose absence

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
@@ -42,7 +41,7 @@ func Decode(in llm.Incoming) (*llm.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return req, readMetadata(req)
+	return req, readTags(req)
 }
 
 // readCommon reads the fields that chat and completions share.
@@ -210,30 +209,7 @@ func readResponseFormat(req *llm.Request) error {
 	return nil
 }
 
-const metadataPrefix = "fairlead_"
-
-// readMetadata takes the tags that a client put into the metadata object, for
-// SDKs where a header is hard to reach.
-func readMetadata(req *llm.Request) error {
-	metadata, ok := req.Doc.Get("metadata")
-	if !ok || metadata.Kind() != rawjson.Object {
-		return nil
-	}
-	for name, value := range metadata.Fields() {
-		tag, ours := strings.CutPrefix(name, metadataPrefix)
-		if !ours {
-			continue
-		}
-		text, isStr := value.Str()
-		if !isStr {
-			return wire.Invalid("metadata."+name, "metadata."+name+" must be a string")
-		}
-		if err := req.Tags.Set(strings.ReplaceAll(tag, "_", "-"), text); err != nil {
-			e := llm.AsError(err)
-			e.Message = "metadata." + name + ": " + e.Message
-			e.Param = "metadata." + name
-			return e
-		}
-	}
-	return nil
+func readTags(req *llm.Request) error {
+	metadata, _ := req.Doc.Get("metadata")
+	return wire.ReadTags(req, metadata, "metadata")
 }

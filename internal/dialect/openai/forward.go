@@ -58,7 +58,7 @@ func readForwarded(req *llm.Request, limits rawjson.Limits) (err error) {
 	if err := requireInput(req); err != nil {
 		return err
 	}
-	return readMetadata(req)
+	return readTags(req)
 }
 
 // noModel refuses to guess where OpenAI has a default: which account and which price
@@ -114,7 +114,7 @@ func encodeForwarded(req *llm.Request, opt llm.Options) (rawjson.Segments, []str
 	if opt.Model != req.Model {
 		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
 	}
-	dropTags(req, &edit)
+	wire.DropTags(req, &edit, "metadata")
 	body, err := edit.Segments()
 	return body, nil, err
 }

@@ -2,7 +2,6 @@ package responses
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
@@ -25,12 +24,13 @@ func Decode(in llm.Incoming) (*llm.Request, error) {
 	if req.Model, err = wire.Model(&doc, wire.Unnamed); err != nil {
 		return nil, err
 	}
-	for _, step := range [...]func(*llm.Request) error{readCommon, readState, readItems, readTools, readFormat, readMetadata} {
+	for _, step := range [...]func(*llm.Request) error{readCommon, readState, readItems, readTools, readFormat} {
 		if err := step(req); err != nil {
 			return nil, err
 		}
 	}
-	return req, nil
+	metadata, _ := doc.Get("metadata")
+	return req, wire.ReadTags(req, metadata, "metadata")
 }
 
 func readCommon(req *llm.Request) error {
@@ -194,31 +194,6 @@ func readFormat(req *llm.Request) error {
 		req.Needs |= llm.CanSchema
 	case name == "json_object":
 		req.Needs |= llm.CanJSON
-	}
-	return nil
-}
-
-const metadataPrefix = "fairlead_"
-
-// readMetadata takes the tags that a client put into the metadata object, for SDKs
-// where a header is hard to reach.
-func readMetadata(req *llm.Request) error {
-	metadata, _ := req.Doc.Get("metadata")
-	for name, value := range metadata.Fields() {
-		tag, ours := strings.CutPrefix(name, metadataPrefix)
-		if !ours {
-			continue
-		}
-		text, isStr := value.Str()
-		if !isStr {
-			return wire.Invalid("metadata."+name, "metadata."+name+" must be a string")
-		}
-		if err := req.Tags.Set(strings.ReplaceAll(tag, "_", "-"), text); err != nil {
-			e := llm.AsError(err)
-			e.Message = "metadata." + name + ": " + e.Message
-			e.Param = "metadata." + name
-			return e
-		}
 	}
 	return nil
 }
