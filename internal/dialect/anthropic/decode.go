@@ -40,9 +40,9 @@ func decodeNumbers(req *llm.Request) error {
 		req.Needs |= llm.CanStream
 	}
 	if v, ok := req.Doc.Get("max_tokens"); ok && v.Kind() == rawjson.Number {
-		n, isInt := v.Int()
-		if !isInt || n < 0 {
-			return wire.Invalid("max_tokens", "max_tokens must be a whole number, 0 or more")
+		n, err := wire.Count(v, "max_tokens")
+		if err != nil {
+			return err
 		}
 		req.MaxTokens = n
 	}

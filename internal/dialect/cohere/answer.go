@@ -40,12 +40,7 @@ func embedAnswer(opt llm.Options, doc *rawjson.Doc) (llm.Event, error) {
 	}
 	a := &llm.Answer{}
 	for item := range list.Items() {
-		var v []float32
-		for x := range item.Items() {
-			f, _ := x.Float()
-			v = append(v, float32(f))
-		}
-		a.Vectors = append(a.Vectors, v)
+		a.Vectors = append(a.Vectors, wire.ReadVector(item))
 	}
 	meta, _ := doc.Get("meta")
 	if tokens, ok := Usage(meta); ok {

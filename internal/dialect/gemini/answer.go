@@ -54,7 +54,7 @@ func candidates(out *llm.Event, doc *rawjson.Doc, req *llm.Request, opt llm.Opti
 	}
 	if reason, ok := blocked(root); ok {
 		out.StopReason = reason
-	} else if isEmpty(list) {
+	} else if wire.NoItems(list) {
 		return &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer has no candidates"}
 	}
 	id, _ := root.Get("responseId")
@@ -95,13 +95,9 @@ func vectors(out *llm.Event, doc *rawjson.Doc, opt llm.Options) error {
 	return nil
 }
 
-func readVector(embedding rawjson.Value) (v []float32) {
+func readVector(embedding rawjson.Value) []float32 {
 	values, _ := embedding.Get("values")
-	for x := range values.Items() {
-		f, _ := x.Float()
-		v = append(v, float32(f))
-	}
-	return v
+	return wire.ReadVector(values)
 }
 
 // tokenCount reads the answer of countTokens. Counting is free, so the event says that

@@ -159,9 +159,9 @@ func kindOfMedia(mime string) llm.PartKind {
 
 func decodeConfig(req *llm.Request, config rawjson.Value) error {
 	if v, ok := config.Get("maxOutputTokens"); ok && v.Kind() == rawjson.Number {
-		n, isInt := v.Int()
-		if !isInt || n < 0 {
-			return wire.Invalid("generationConfig.maxOutputTokens", "generationConfig.maxOutputTokens must be a whole number, 0 or more")
+		n, err := wire.Count(v, "generationConfig.maxOutputTokens")
+		if err != nil {
+			return err
 		}
 		req.MaxTokens = n
 	}

@@ -213,9 +213,5 @@ func writeVectors(req *llm.Request, a *llm.Answer) []byte {
 }
 
 func appendVector(dst []byte, v []float32) []byte {
-	dst = append(dst, `{"values":[`...)
-	for _, f := range v {
-		dst = strconv.AppendFloat(comma(dst, '['), float64(f), 'g', -1, 32)
-	}
-	return append(dst, "]}"...)
+	return append(wire.AppendVector(append(dst, `{"values":`...), v), '}')
 }

@@ -64,12 +64,7 @@ func embeddings(out llm.Event, opt llm.Options, doc *rawjson.Doc, l *line) (llm.
 
 func readVectors(list rawjson.Value) (vectors [][]float32) {
 	for row := range list.Items() {
-		var v []float32
-		for x := range row.Items() {
-			f, _ := x.Float()
-			v = append(v, float32(f))
-		}
-		vectors = append(vectors, v)
+		vectors = append(vectors, wire.ReadVector(row))
 	}
 	return vectors
 }
@@ -143,11 +138,11 @@ func (l *line) mark(out *llm.Event) {
 			out.TextBytes += n
 		}
 	}
-	if !isEmpty(l.calls) {
+	if !wire.NoItems(l.calls) {
 		out.Marks |= llm.MarkTool
 		out.TextBytes += len(l.calls.Raw())
 	}
-	if !isEmpty(l.images) {
+	if !wire.NoItems(l.images) {
 		out.Marks |= llm.MarkContent
 	}
 	if tokens, ok := l.usage(); ok {

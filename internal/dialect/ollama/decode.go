@@ -96,10 +96,10 @@ func readNeeds(req *llm.Request) error {
 			req.Needs |= llm.CanLogprobs
 		}
 	}
-	if tools, _ := doc.Get("tools"); req.Surface == llm.Chat && !isEmpty(tools) {
+	if tools, _ := doc.Get("tools"); req.Surface == llm.Chat && !wire.NoItems(tools) {
 		req.Needs |= llm.CanTools
 	}
-	if images, ok := doc.Get("images"); ok && !isEmpty(images) {
+	if images, ok := doc.Get("images"); ok && !wire.NoItems(images) {
 		req.Needs |= llm.CanVision
 	}
 	return nil
@@ -107,13 +107,6 @@ func readNeeds(req *llm.Request) error {
 
 // levels are the words of think.
 var levels = []string{"low", "medium", "high", "max"}
-
-func isEmpty(array rawjson.Value) bool {
-	for range array.Items() {
-		return false
-	}
-	return true
-}
 
 func checkMessages(req *llm.Request) error {
 	messages, _ := req.Doc.Get("messages")
@@ -132,7 +125,7 @@ func checkMessages(req *llm.Request) error {
 		if role, _ := m.Get("role"); role.Kind() != rawjson.String {
 			return wire.Invalid(at+".role", at+`.role must be a string such as "user"`)
 		}
-		if images, _ := m.Get("images"); !isEmpty(images) {
+		if images, _ := m.Get("images"); !wire.NoItems(images) {
 			req.Needs |= llm.CanVision
 		}
 		i++

@@ -132,7 +132,7 @@ func saysSomething(v rawjson.Value) bool {
 	case "null", "false", `""`, "[]", "{}":
 		return false
 	}
-	return v.Kind() != rawjson.Array || !isEmpty(v)
+	return v.Kind() != rawjson.Array || !wire.NoItems(v)
 }
 
 func readTool(t *tool) llm.Tool {

@@ -82,12 +82,7 @@ func readVectors(root rawjson.Value) (vectors [][]float32) {
 	data, _ := root.Get("data")
 	for item := range data.Items() {
 		list, _ := item.Get("embedding")
-		var v []float32
-		for x := range list.Items() {
-			f, _ := x.Float()
-			v = append(v, float32(f))
-		}
-		vectors = append(vectors, v)
+		vectors = append(vectors, wire.ReadVector(list))
 	}
 	return vectors
 }

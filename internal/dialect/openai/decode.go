@@ -62,9 +62,9 @@ func readCommon(req *llm.Request) error {
 		if !ok || v.Kind() == rawjson.Null {
 			continue
 		}
-		n, isInt := v.Int()
-		if !isInt || n < 0 {
-			return wire.Invalid(name, name+" must be a whole number, 0 or more")
+		n, err := wire.Count(v, name)
+		if err != nil {
+			return err
 		}
 		req.MaxTokens = n
 	}

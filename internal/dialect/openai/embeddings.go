@@ -64,7 +64,7 @@ func EncodeEmbeddings(q EmbeddingsQuery, vectors [][]float32, tokens int) []byte
 		if q.Base64 {
 			out = appendBase64(out, v)
 		} else {
-			out = appendFloats(out, v)
+			out = wire.AppendVector(out, v)
 		}
 		out = append(out, '}')
 	}
@@ -75,17 +75,6 @@ func EncodeEmbeddings(q EmbeddingsQuery, vectors [][]float32, tokens int) []byte
 	out = append(out, `,"total_tokens":`...)
 	out = strconv.AppendInt(out, int64(tokens), 10)
 	return append(out, "}}"...)
-}
-
-func appendFloats(out []byte, v []float32) []byte {
-	out = append(out, '[')
-	for i, f := range v {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = strconv.AppendFloat(out, float64(f), 'g', -1, 32)
-	}
-	return append(out, ']')
 }
 
 func appendBase64(out []byte, v []float32) []byte {

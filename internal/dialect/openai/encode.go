@@ -15,10 +15,7 @@ func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, loss []st
 	if req.Surface.Forwarded() {
 		return encodeForwarded(req, opt)
 	}
-	edit := req.Doc.Edit()
-	if opt.Model != req.Model {
-		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
-	}
+	edit := wire.Edit(req, opt)
 	if req.Stream && opt.AskUsage && !req.StreamUsage {
 		edit.Set(jsonTrue, "stream_options", "include_usage")
 	}

@@ -110,10 +110,7 @@ func encodeForwarded(req *llm.Request, opt llm.Options) (rawjson.Segments, []str
 		pieces, err := req.Form.Set("model", opt.Model)
 		return pieces, nil, err
 	}
-	edit := req.Doc.Edit()
-	if opt.Model != req.Model {
-		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
-	}
+	edit := wire.Edit(req, opt)
 	wire.DropTags(req, &edit, "metadata")
 	body, err := edit.Segments()
 	return body, nil, err

@@ -39,9 +39,9 @@ func readCommon(req *llm.Request) error {
 		req.Needs |= llm.CanStream
 	}
 	if v, _ := req.Doc.Get("max_output_tokens"); v.Kind() == rawjson.Number {
-		n, isInt := v.Int()
-		if !isInt || n < 0 {
-			return wire.Invalid("max_output_tokens", "max_output_tokens must be a whole number, 0 or more")
+		n, err := wire.Count(v, "max_output_tokens")
+		if err != nil {
+			return err
 		}
 		req.MaxTokens = n
 	}

@@ -12,10 +12,7 @@ import (
 // with only the edited fields changed, and the fields that were lost. The client's
 // slice is not written to.
 func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []string, err error) {
-	edit := req.Doc.Edit()
-	if opt.Model != req.Model {
-		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
-	}
+	edit := wire.Edit(req, opt)
 	wire.DropTags(req, &edit, "metadata")
 	if bytes.Contains(req.Body, []byte(`"`+carriedPrefix)) || bytes.Contains(req.Body, []byte(`"`+reasoningID)) {
 		var input []byte

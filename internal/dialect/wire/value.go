@@ -2,11 +2,13 @@ package wire
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/fairlead/fairlead/internal/llm"
+	"github.com/fairlead/fairlead/internal/rawjson"
 )
 
 // Unread lists, in their order, the fields that a dialect has no neutral word for, but
@@ -52,4 +54,41 @@ func WriteURL(m *llm.Media, usual string) string {
 		kind = usual
 	}
 	return "data:" + kind + ";base64," + m.Base64
+}
+
+// NoItems reports whether a value is no array, or one with nothing in it.
+func NoItems(v rawjson.Value) bool {
+	for range v.Items() {
+		return false
+	}
+	return true
+}
+
+// NoMembers reports whether a value is no object, or one with nothing in it.
+func NoMembers(v rawjson.Value) bool {
+	for range v.Members() {
+		return false
+	}
+	return true
+}
+
+// ReadVector reads an array of numbers.
+func ReadVector(list rawjson.Value) (v []float32) {
+	for x := range list.Items() {
+		f, _ := x.Float()
+		v = append(v, float32(f))
+	}
+	return v
+}
+
+// AppendVector writes an array of numbers.
+func AppendVector(dst []byte, v []float32) []byte {
+	dst = append(dst, '[')
+	for i, f := range v {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendFloat(dst, float64(f), 'g', -1, 32)
+	}
+	return append(dst, ']')
 }

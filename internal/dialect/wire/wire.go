@@ -1,5 +1,6 @@
 // Package wire is what the codecs' wire formats share: checks of a request's fields,
-// errors that name them, bounds of an upstream's texts.
+// errors that name them, bounds of an upstream's texts, and the few values that all of
+// them write alike.
 //
 // It answers: is this body an object whose fields are of the right kind, which field was
 // wrong, which tags does it carry, and what does an upstream's status mean. It must not
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
 
@@ -72,6 +74,15 @@ func refused(name rawjson.Name, value rawjson.Value, known map[string]Kinds) (wa
 	return want, ok && value.Kind() != rawjson.Null && !slices.Contains(want, value.Kind())
 }
 
+// Count reads a number that says how many, such as the most tokens of an answer.
+func Count(v rawjson.Value, field string) (int64, error) {
+	n, whole := v.Int()
+	if !whole || n < 0 {
+		return 0, Invalid(field, field+" must be a whole number, 0 or more")
+	}
+	return n, nil
+}
+
 // MaxModel bounds a model's name in bytes.
 const MaxModel = 256
 
@@ -97,3 +108,13 @@ func CheckModel(name string) error {
 // Unnamed is the message for a request without a model, where the client can ask for the
 // list.
 const Unnamed = "model is missing; GET /v1/models lists what can be asked for"
+
+// Edit begins the changes to a client's body that goes to an upstream of the same
+// dialect: it names the target's model.
+func Edit(req *llm.Request, opt llm.Options) rawjson.Edits {
+	edit := req.Doc.Edit()
+	if opt.Model != req.Model {
+		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
+	}
+	return edit
+}
