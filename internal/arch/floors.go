@@ -53,6 +53,7 @@ var Floors = []Package{
 	{1, "internal/action", Room, "what a transaction, message or call would do, decoded"},
 
 	{2, "internal/sse", Room, "read and write event streams"},
+	{2, "internal/dialect/wire", Room, "what the codecs' wire formats share: field checks, errors that name fields, bounds of texts"},
 	{2, "internal/dialect/openaierr", Room, "the error body that OpenAI's dialects share"},
 	{2, "internal/schema", Room, "JSON Schema check, local repair, provider subsets"},
 	{2, "internal/rules", Room, "the CEL environment that route, tool policy and guard share"},

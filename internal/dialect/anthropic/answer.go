@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -13,9 +14,9 @@ var answerLimits = rawjson.Limits{Depth: 128}
 // what is its id. The body is passed on as it is.
 func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 	out := llm.Event{Marks: llm.MarkWhole, Raw: body}
-	doc, err := rawjson.Check(body, answerLimits)
-	if err != nil || doc.Root().Kind() != rawjson.Object {
-		return out, &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is not a JSON object", Err: err}
+	doc, err := wire.Answer(body, answerLimits)
+	if err != nil {
+		return out, err
 	}
 	if v, ok := doc.Get("error"); ok && v.Kind() != rawjson.Null {
 		return out, decodeStreamError(body)

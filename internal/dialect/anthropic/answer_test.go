@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 )
@@ -189,7 +190,7 @@ func TestErrors_RoundTrip(t *testing.T) {
 		t.Errorf("llama.cpp's: %+v", e)
 	}
 	e := DecodeError(400, []byte(`{"error":{"type":"brand_new_error","message":"`+strings.Repeat("é", 3000)+`"}}`))
-	if e.Kind != llm.Invalid || e.Code != "brand_new_error" || len(e.Message) > maxMessage+10 {
+	if e.Kind != llm.Invalid || e.Code != "brand_new_error" || len(e.Message) > wire.MaxMessage+10 {
 		t.Errorf("%s %s, %d bytes", e.Kind, e.Code, len(e.Message))
 	}
 	same(t, "for agents that shorten", `{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: maximum context length is 8192"}}`,

@@ -1,11 +1,9 @@
 package anthropic
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -15,72 +13,23 @@ import (
 // *llm.Error of kind Invalid that name the field. Tags come by header alone: this
 // dialect's metadata has no room for them.
 func Decode(in llm.Incoming) (*llm.Request, error) {
-	doc, err := rawjson.Check(in.Body, in.Limits)
+	doc, err := wire.Object(in.Body, in.Limits)
 	if err != nil {
-		return nil, badJSON(err)
-	}
-	if doc.Root().Kind() != rawjson.Object {
-		return nil, invalid("", "the body must be a JSON object")
+		return nil, err
 	}
 	req := &llm.Request{Surface: in.Surface, Dialect: Name, Body: in.Body, Doc: doc, Needs: in.Surface.Needed(), StreamUsage: true}
-	for _, step := range [...]func(*llm.Request) error{checkKinds, decodeModel, decodeNumbers, decodeSystem, decodeMessages, decodeTools, decodeFormat} {
+	if err := wire.CheckFields(&doc, fieldKinds); err != nil {
+		return nil, err
+	}
+	if req.Model, err = wire.Model(&doc, "model: field required; GET /v1/models lists what can be asked for"); err != nil {
+		return nil, err
+	}
+	for _, step := range [...]func(*llm.Request) error{decodeNumbers, decodeSystem, decodeMessages, decodeTools, decodeFormat} {
 		if err := step(req); err != nil {
 			return nil, err
 		}
 	}
 	return req, nil
-}
-
-func badJSON(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_json", Err: err}
-	switch {
-	case errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, rawjson.ErrDepth):
-		e.Message = "the body was refused: " + err.Error()
-	default:
-		e.Message = "the body is not valid JSON: " + err.Error()
-	}
-	return e
-}
-
-func invalid(param, message string) error {
-	return &llm.Error{Kind: llm.Invalid, Param: param, Message: message}
-}
-
-func wrongType(field string, want kinds, got rawjson.Value) error {
-	return &llm.Error{Kind: llm.Invalid, Param: field, Code: "invalid_type",
-		Message: fmt.Sprintf("%s must be %s, got %s", field, want, got.Kind())}
-}
-
-func (k kinds) String() string {
-	names := make([]string, len(k))
-	for i, kind := range k {
-		names[i] = kind.String()
-	}
-	return strings.Join(names, " or ")
-}
-
-func checkKinds(req *llm.Request) error {
-	for name, value := range req.Doc.Fields() {
-		want, ok := fieldKinds[name]
-		if ok && value.Kind() != rawjson.Null && !slices.Contains(want, value.Kind()) {
-			return wrongType(name, want, value)
-		}
-	}
-	return nil
-}
-
-func decodeModel(req *llm.Request) error {
-	v, _ := req.Doc.Get("model")
-	name, _ := v.Str()
-	switch {
-	case name == "":
-		return &llm.Error{Kind: llm.Invalid, Param: "model", Code: "missing_required_parameter",
-			Message: "model: field required; GET /v1/models lists what can be asked for"}
-	case len(name) > 256:
-		return invalid("model", "model must be at most 256 bytes long")
-	}
-	req.Model = name
-	return nil
 }
 
 func decodeNumbers(req *llm.Request) error {
@@ -91,9 +40,9 @@ func decodeNumbers(req *llm.Request) error {
 		req.Needs |= llm.CanStream
 	}
 	if v, ok := req.Doc.Get("max_tokens"); ok && v.Kind() == rawjson.Number {
-		n, isInt := v.Int()
-		if !isInt || n < 0 {
-			return invalid("max_tokens", "max_tokens must be a whole number, 0 or more")
+		n, err := wire.Count(v, "max_tokens")
+		if err != nil {
+			return err
 		}
 		req.MaxTokens = n
 	}
@@ -104,7 +53,7 @@ func decodeSystem(req *llm.Request) error {
 	system, _ := req.Doc.Get("system")
 	for b := range system.Items() {
 		if kind, _ := b.Get("type"); !kind.Is("text") {
-			return invalid("system", "system must be a string or an array of text blocks")
+			return wire.Invalid("system", "system must be a string or an array of text blocks")
 		}
 	}
 	return nil
@@ -120,7 +69,7 @@ func decodeMessages(req *llm.Request) error {
 		i++
 	}
 	if i == 0 {
-		return &llm.Error{Kind: llm.Invalid, Param: "messages", Code: "missing_required_parameter", Message: "messages: at least one message is required"}
+		return wire.Missing("messages", "messages: at least one message is required")
 	}
 	return nil
 }
@@ -128,7 +77,7 @@ func decodeMessages(req *llm.Request) error {
 func decodeMessage(req *llm.Request, m rawjson.Value, i int) error {
 	at := func(field string) string { return fmt.Sprintf("messages.%d%s", i, field) }
 	if m.Kind() != rawjson.Object {
-		return wrongType(at(""), isObject, m)
+		return wire.WrongType(at(""), isObject, m)
 	}
 	var role, content rawjson.Value
 	for name, v := range m.Members() { // one pass: a message may be a book
@@ -140,7 +89,7 @@ func decodeMessage(req *llm.Request, m rawjson.Value, i int) error {
 		}
 	}
 	if word, _ := role.Str(); roles[word] == "" {
-		return invalid(at(".role"), at(".role")+`: must be "user", "assistant" or "system"`)
+		return wire.Invalid(at(".role"), at(".role")+`: must be "user", "assistant" or "system"`)
 	}
 	switch content.Kind() {
 	case rawjson.String:
@@ -148,7 +97,7 @@ func decodeMessage(req *llm.Request, m rawjson.Value, i int) error {
 	case rawjson.Array:
 		return decodeBlocks(req, content, at(".content"))
 	}
-	return wrongType(at(".content"), isContent, content)
+	return wire.WrongType(at(".content"), isContent, content)
 }
 
 // roles are the roles of messages. System is for instructions within a conversation.
@@ -163,7 +112,7 @@ func decodeBlocks(req *llm.Request, content rawjson.Value, at string) error {
 		switch {
 		case kind.Kind() != rawjson.String:
 			where := fmt.Sprintf("%s.%d.type", at, i)
-			return invalid(where, where+` must be a string such as "text"`)
+			return wire.Invalid(where, where+` must be a string such as "text"`)
 		case kind.Is("image"):
 			req.Needs |= llm.CanVision
 		case kind.Is("document"):
@@ -184,7 +133,7 @@ func decodeTools(req *llm.Request) error {
 	n := 0
 	for t := range tools.Items() {
 		if t.Kind() != rawjson.Object {
-			return wrongType(fmt.Sprintf("tools.%d", n), isObject, t)
+			return wire.WrongType(fmt.Sprintf("tools.%d", n), isObject, t)
 		}
 		n++
 	}
@@ -208,7 +157,7 @@ func decodeFormat(req *llm.Request) error {
 		return nil
 	}
 	if schema, _ := format.Get("schema"); schema.Kind() != rawjson.Object {
-		return invalid("output_config.format.schema", "output_config.format.schema must be a JSON Schema object")
+		return wire.Invalid("output_config.format.schema", "output_config.format.schema must be a JSON Schema object")
 	}
 	req.Needs |= llm.CanSchema
 	return nil

@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -64,19 +65,12 @@ func (d *deltas) open(index int64, b rawjson.Value) {
 	case redacted != "":
 		d.add(llm.Delta{Kind: llm.DeltaSign, Block: o.number, Part: llm.Part{Redacted: redacted, Signer: Name}})
 	case part.Kind == llm.ToolCall:
-		if input, _ := b.Get("input"); input.Kind() == rawjson.Object && !isEmptyObject(input) {
+		if input, _ := b.Get("input"); input.Kind() == rawjson.Object && !wire.NoMembers(input) {
 			o.input = append([]byte(nil), input.Raw()...)
 		}
 	default:
 		d.piece(index, text)
 	}
-}
-
-func isEmptyObject(v rawjson.Value) bool {
-	for range v.Members() {
-		return false
-	}
-	return true
 }
 
 // readBlock reads what a block is, and its text.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -16,10 +17,7 @@ import (
 // dialect, the client sends back thought that no provider of this one made, and
 // citations that its own search did not find. It would refuse the whole request.
 func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, loss []string, err error) {
-	edit := req.Doc.Edit()
-	if opt.Model != req.Model {
-		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
-	}
+	edit := wire.Edit(req, opt)
 	if mayBeForeign(req.Body) {
 		messages, _ := req.Doc.Get("messages")
 		s := stripper{}
@@ -62,7 +60,7 @@ func (s *stripper) messages(list rawjson.Value) []byte {
 		}
 		s.cut = true
 		s.lost.Add(cut.lost...)
-		if v, _ := rawjson.Lookup(left); isEmptyList(v) {
+		if v, _ := rawjson.Lookup(left); wire.NoItems(v) {
 			return nil
 		}
 		return replace(m, content, left)
@@ -98,13 +96,6 @@ func isForeign(b rawjson.Value, field string) bool {
 	v, _ := b.Get(field)
 	proof, _ := v.Str()
 	return proof == "" || strings.HasPrefix(proof, signedMark)
-}
-
-func isEmptyList(list rawjson.Value) bool {
-	for range list.Items() {
-		return false
-	}
-	return true
 }
 
 // copyItems copies an array with each item as given, or without it where that is nil.

@@ -2,15 +2,12 @@ package anthropic
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
-
-// maxMessage bounds how much of an upstream's error text is passed on.
-const maxMessage = 2000
 
 // errorTypes is the table kind → type of the error that clients see.
 var errorTypes = map[llm.Kind]string{
@@ -45,12 +42,8 @@ func AppendFailure(dst []byte, e *llm.Error) []byte {
 	return append(AppendError(append(dst, "event: error\ndata: "...), e), "\n\n"...)
 }
 
-// statusKinds is the table wire status → kind for what an upstream answers. What
-// is not in it is Upstream.
-var statusKinds = map[int]llm.Kind{
-	400: llm.Invalid, 401: llm.Unauthorized, 402: llm.Budget, 403: llm.Forbidden, 404: llm.NotFound, 408: llm.Timeout,
-	413: llm.TooLarge, 422: llm.Invalid, 429: llm.RateLimited, 503: llm.Overloaded, 504: llm.Timeout, 529: llm.Overloaded,
-}
+// ownStatuses are what a status means here beside what it means everywhere.
+var ownStatuses = map[int]llm.Kind{402: llm.Budget, 529: llm.Overloaded}
 
 // typeKinds is the table wire type → kind. It says more than the status, which is
 // 200 within a stream.
@@ -75,26 +68,16 @@ var invalidTexts = []struct {
 // DecodeError reads an upstream's error answer. Body may be anything, also empty
 // or HTML: then the status alone speaks.
 func DecodeError(status int, body []byte) *llm.Error {
-	kind, ok := statusKinds[status]
-	if !ok {
-		kind = llm.Upstream
-	}
-	e := &llm.Error{Kind: kind, Status: status}
+	e := wire.Refusal(status, ownStatuses)
 	readErrorBody(e, body)
-	if e.Message == "" {
-		e.Message = "the upstream answered with HTTP status " + strconv.Itoa(status)
-	}
-	return e
+	return wire.SayStatus(e)
 }
 
 // decodeStreamError reads an error that came with status 200 or inside a stream.
 func decodeStreamError(body []byte) *llm.Error {
 	e := &llm.Error{Kind: llm.Upstream}
 	readErrorBody(e, body)
-	if e.Message == "" {
-		e.Message = "the upstream reported an error without saying which"
-	}
-	return e
+	return wire.SayUnsaid(e)
 }
 
 // readErrorBody takes type and message from {"error":{…}}, or from what engines that
@@ -108,18 +91,18 @@ func readErrorBody(e *llm.Error, body []byte) {
 		at, _ = rawjson.Lookup(body)
 	}
 	if text, isStr := at.Str(); isStr {
-		e.Message = clip(text)
+		e.Message = wire.Clip(text)
 		return
 	}
 	kind, _ := at.Get("type")
 	message, _ := at.Get("message")
 	word, _ := kind.Str()
 	text, _ := message.Str()
-	e.Message = clip(text)
+	e.Message = wire.Clip(text)
 	if known, ok := typeKinds[word]; ok {
 		e.Kind = known
 	} else if word != "error" {
-		e.Code = clip(word)
+		e.Code = wire.Clip(word)
 	}
 	if e.Kind == llm.Invalid {
 		for _, row := range invalidTexts {
@@ -131,13 +114,6 @@ func readErrorBody(e *llm.Error, body []byte) {
 	}
 	if id, _ := rawjson.Lookup(body, "request_id"); id.Kind() == rawjson.String {
 		name, _ := id.Str()
-		e.Err = errors.New("the upstream calls this request " + clip(name))
+		e.Err = errors.New("the upstream calls this request " + wire.Clip(name))
 	}
-}
-
-func clip(s string) string {
-	if len(s) <= maxMessage {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxMessage], "") + " …"
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -57,17 +58,12 @@ type reader struct {
 
 // harmless are fields whose absence changes nothing of the answer: they tune how a
 // provider works, or say what is the default.
-var harmless = map[string]bool{
-	"caller": true, "eager_input_streaming": true, "inference_geo": true, "diagnostics": true, "betas": true,
-}
+var harmless = []string{"caller", "eager_input_streaming", "inference_geo", "diagnostics", "betas"}
 
 // unread notes fields that have no neutral word.
 func (r *reader) unread(within string, extra map[string]rawJSON) {
-	for name, value := range extra {
-		if value.Kind() == 'n' || harmless[name] {
-			continue
-		}
-		if name = within + name; !slices.Contains(r.prompt.Unread, name) {
+	for _, name := range wire.Unread(extra, within, harmless...) {
+		if !slices.Contains(r.prompt.Unread, name) {
 			r.prompt.Unread = append(r.prompt.Unread, name)
 		}
 	}
@@ -94,7 +90,7 @@ func (r *reader) tools(tools []rawJSON) error {
 		}
 		r.unread("tools.", t.Extra)
 		r.prompt.Tools = append(r.prompt.Tools, llm.Tool{
-			Name: t.Name, Description: t.Description, Schema: notNull(t.InputSchema), Strict: t.Strict, Cache: t.Cache.read(),
+			Name: t.Name, Description: t.Description, Schema: wire.NotNull(t.InputSchema), Strict: t.Strict, Cache: t.Cache.read(),
 		})
 	}
 	return nil
@@ -105,13 +101,6 @@ func (c *cacheControl) read() *llm.Cache {
 		return nil
 	}
 	return &llm.Cache{TTL: c.TTL}
-}
-
-func notNull(v rawJSON) []byte {
-	if v.Kind() == 'n' || len(v) == 0 {
-		return nil
-	}
-	return v
 }
 
 var choiceModes = map[string]llm.ChoiceMode{
@@ -145,7 +134,7 @@ func (r *reader) thinking(in *request) {
 		shape = in.OutputFormat
 	}
 	if shape != nil && shape.Type == "json_schema" {
-		r.prompt.Format = llm.Format{Kind: llm.FormatSchema, Schema: notNull(shape.Schema)}
+		r.prompt.Format = llm.Format{Kind: llm.FormatSchema, Schema: wire.NotNull(shape.Schema)}
 	}
 	t := llm.Thinking{Effort: config.Effort}
 	if in.Thinking != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -171,7 +172,7 @@ func signsCalls(signer string) bool { return signer == "gemini" }
 func (b *blocks) media(part *llm.Part, in *block, raw rawJSON, at string) error {
 	var from source
 	if err := json.Unmarshal(in.Source, &from); err != nil || in.Source.Kind() != '{' {
-		return invalid(at+".source", at+".source must be an object that says where the "+in.Type+" is")
+		return wire.Invalid(at+".source", at+".source must be an object that says where the "+in.Type+" is")
 	}
 	m := &llm.Media{MIME: from.MediaType, Name: in.Title, Context: in.Context, Cite: isEnabled(in.Citations)}
 	part.Kind, part.Media = llm.Document, m

@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -170,7 +171,7 @@ func (d *StreamDecoder) blockStart(out *llm.Event) {
 		out.Marks = llm.MarkReasoning
 	case kind.Is("tool_use"):
 		out.Marks = llm.MarkTool
-		if input, _ := b.Get("input"); !isEmptyObject(input) {
+		if input, _ := b.Get("input"); !wire.NoMembers(input) {
 			out.TextBytes = len(input.Raw())
 		}
 	default: // a provider's own tool, or what it found

@@ -14,6 +14,7 @@ package anthropic
 import (
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -202,22 +203,18 @@ type (
 	}
 )
 
-// kinds is a set of JSON kinds that a field may have; null is always allowed, as
-// the SDKs send it for "not set".
-type kinds []rawjson.Kind
-
 var (
-	isString  = kinds{rawjson.String}
-	isBool    = kinds{rawjson.Bool}
-	isNumber  = kinds{rawjson.Number}
-	isObject  = kinds{rawjson.Object}
-	isArray   = kinds{rawjson.Array}
-	isContent = kinds{rawjson.String, rawjson.Array}
+	isString  = wire.Kinds{rawjson.String}
+	isBool    = wire.Kinds{rawjson.Bool}
+	isNumber  = wire.Kinds{rawjson.Number}
+	isObject  = wire.Kinds{rawjson.Object}
+	isArray   = wire.Kinds{rawjson.Array}
+	isContent = wire.Kinds{rawjson.String, rawjson.Array}
 )
 
 // fieldKinds are the fields whose type is checked before anything is sent. Any other
 // field travels on unseen: the upstream knows best what it takes.
-var fieldKinds = map[string]kinds{
+var fieldKinds = map[string]wire.Kinds{
 	"model": isString, "max_tokens": isNumber, "system": isContent, "messages": isArray, "stream": isBool,
 	"tools": isArray, "tool_choice": isObject, "thinking": isObject, "output_config": isObject, "output_format": isObject,
 	"temperature": isNumber, "top_p": isNumber, "top_k": isNumber, "stop_sequences": isArray, "metadata": isObject,

@@ -1,22 +1,12 @@
 package bedrock
 
 import (
-	"strconv"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
-
-// maxMessage bounds how much of an upstream's error text is passed on.
-const maxMessage = 2000
-
-// statusKinds is the table wire status → kind. What is not in it is Upstream; 424 is an error of
-// the model itself.
-var statusKinds = map[int]llm.Kind{
-	400: llm.Invalid, 401: llm.Unauthorized, 403: llm.Forbidden, 404: llm.NotFound, 408: llm.Timeout, 413: llm.TooLarge,
-	422: llm.Invalid, 424: llm.Upstream, 429: llm.RateLimited, 503: llm.Overloaded, 504: llm.Timeout,
-}
 
 // exceptionKinds is the table exception → kind, in lower case, for streams and for bodies that
 // name theirs.
@@ -47,39 +37,33 @@ var phrases = [...]struct {
 var judgeable = map[llm.Kind]bool{llm.Invalid: true, llm.Forbidden: true, llm.Upstream: true, llm.TooLarge: true}
 
 // DecodeError reads an upstream's error answer. Which exception it was stands in a header, so
-// the status decides, and the text where that is more exact. Body may be anything.
+// the status decides, and the text where that is more exact; 424 is an error of the model itself.
+// Body may be anything.
 func DecodeError(status int, body []byte) *llm.Error {
-	kind, ok := statusKinds[status]
-	if !ok {
-		kind = llm.Upstream
-	}
-	e := &llm.Error{Kind: kind, Status: status}
+	e := wire.Refusal(status, nil)
 	root, _ := rawjson.Lookup(body)
 	name, _ := root.Get("__type")
 	if text, ok := name.Str(); ok {
 		text = text[strings.LastIndexByte(text, '#')+1:]
-		e.Code = clip(text)
+		e.Code = wire.Clip(text)
 		if known, ok := exceptionKinds[strings.ToLower(text)]; ok {
 			e.Kind = known
 		}
 	}
 	e.Message = messageOf(root)
 	judge(e)
-	if e.Message == "" {
-		e.Message = "the upstream answered with HTTP status " + strconv.Itoa(status)
-	}
-	return e
+	return wire.SayStatus(e)
 }
 
 // exception reads an error that came within a stream.
 func exception(name string, data []byte) *llm.Error {
-	e := &llm.Error{Kind: llm.Upstream, Code: clip(name)}
+	e := &llm.Error{Kind: llm.Upstream, Code: wire.Clip(name)}
 	if known, ok := exceptionKinds[strings.ToLower(name)]; ok {
 		e.Kind = known
 	}
 	root, _ := rawjson.Lookup(data)
 	if e.Message = messageOf(root); e.Message == "" && root.Kind() != rawjson.Object {
-		e.Message = clip(strings.ToValidUTF8(string(data), ""))
+		e.Message = wire.Clip(strings.ToValidUTF8(string(data), ""))
 	}
 	judge(e)
 	if e.Message == "" {
@@ -93,7 +77,7 @@ func messageOf(root rawjson.Value) string {
 	for _, name := range [...]string{"message", "Message"} {
 		v, _ := root.Get(name)
 		if text, ok := v.Str(); ok && text != "" {
-			return clip(text)
+			return wire.Clip(text)
 		}
 	}
 	return ""
@@ -110,11 +94,4 @@ func judge(e *llm.Error) {
 			return
 		}
 	}
-}
-
-func clip(s string) string {
-	if len(s) <= maxMessage {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxMessage], "") + " …"
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 	"github.com/fairlead/fairlead/internal/sse"
@@ -121,7 +122,7 @@ func (d *StreamDecoder) blockStart(root rawjson.Value, out *llm.Event) {
 	use, ok := start.Get("toolUse")
 	if kind, _ := use.Get("type"); !ok || kind.Kind() == rawjson.String {
 		out.Marks = llm.MarkStart // a text's start is empty; a server's own tools are shown to nobody else
-		if !isEmpty(start) {
+		if !wire.NoMembers(start) {
 			out.Marks = llm.MarkUnknown
 			d.open(index(root), llm.Part{Kind: llm.Other, Raw: append([]byte(nil), start.Raw()...), Dialect: Name})
 		}
@@ -134,13 +135,6 @@ func (d *StreamDecoder) blockStart(root rawjson.Value, out *llm.Event) {
 	call.Name, _ = name.Str()
 	out.Marks, out.TextBytes = llm.MarkTool, len(call.Name)
 	d.open(index(root), llm.Part{Kind: llm.ToolCall, Call: call})
-}
-
-func isEmpty(object rawjson.Value) bool {
-	for range object.Members() {
-		return false
-	}
-	return true
 }
 
 func (d *StreamDecoder) blockDelta(root rawjson.Value, out *llm.Event) {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -39,12 +40,7 @@ func embedAnswer(opt llm.Options, doc *rawjson.Doc) (llm.Event, error) {
 	}
 	a := &llm.Answer{}
 	for item := range list.Items() {
-		var v []float32
-		for x := range item.Items() {
-			f, _ := x.Float()
-			v = append(v, float32(f))
-		}
-		a.Vectors = append(a.Vectors, v)
+		a.Vectors = append(a.Vectors, wire.ReadVector(item))
 	}
 	meta, _ := doc.Get("meta")
 	if tokens, ok := Usage(meta); ok {
@@ -76,7 +72,7 @@ func readStop(at rawjson.Value) (llm.Stop, error) {
 		}
 		if told, _ := at.Get("error"); told.Kind() == rawjson.String {
 			text, _ := told.Str()
-			e.Message = clip(text)
+			e.Message = wire.Clip(text)
 		}
 		return llm.Stop{}, e
 	}

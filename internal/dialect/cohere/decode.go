@@ -1,30 +1,17 @@
 package cohere
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
 
-// kinds is a set of JSON kinds that a field may have; null is always allowed.
-type kinds []rawjson.Kind
-
-func (k kinds) String() string {
-	names := make([]string, len(k))
-	for i, kind := range k {
-		names[i] = kind.String()
-	}
-	return strings.Join(names, " or ")
-}
-
 // rerankKinds are the fields of a rerank request whose type is checked. Any other field
 // travels on unseen.
-var rerankKinds = map[string]kinds{
+var rerankKinds = map[string]wire.Kinds{
 	"model": {rawjson.String}, "query": {rawjson.String, rawjson.Object}, "documents": {rawjson.Array}, "top_n": {rawjson.Number},
 	"return_documents": {rawjson.Bool}, "max_tokens_per_doc": {rawjson.Number},
 }
@@ -38,70 +25,44 @@ func Decode(in llm.Incoming) (*llm.Request, error) {
 	if in.Surface != llm.Rerank {
 		return nil, &llm.Error{Kind: llm.Unsupported, Message: "clients speak Cohere's dialect for rerank only"}
 	}
-	doc, err := rawjson.Check(in.Body, in.Limits)
+	doc, err := wire.Object(in.Body, in.Limits)
 	if err != nil {
-		return nil, badJSON(err)
+		return nil, err
 	}
-	if doc.Root().Kind() != rawjson.Object {
-		return nil, invalid("", "the body must be a JSON object")
-	}
-	for name, value := range doc.Fields() {
-		want, ok := rerankKinds[name]
-		if ok && value.Kind() != rawjson.Null && !slices.Contains(want, value.Kind()) {
-			return nil, &llm.Error{Kind: llm.Invalid, Param: name, Code: "invalid_type", Message: fmt.Sprintf("%s must be %s, got %s", name, want, value.Kind())}
-		}
+	if err := wire.CheckFields(&doc, rerankKinds); err != nil {
+		return nil, err
 	}
 	req := &llm.Request{Surface: in.Surface, Dialect: Name, Body: in.Body, Doc: doc, Needs: in.Surface.Needed()}
-	model, _ := doc.Get("model")
-	if req.Model, _ = model.Str(); req.Model == "" {
-		return nil, missing("model", "model is missing; GET /v1/models lists what can be asked for")
-	}
-	if len(req.Model) > 256 {
-		return nil, invalid("model", "model must be at most 256 bytes long")
+	if req.Model, err = wire.Model(&doc, wire.Unnamed); err != nil {
+		return nil, err
 	}
 	return req, checkRerank(&doc)
 }
 
 func checkRerank(doc *rawjson.Doc) error {
 	if query, _ := doc.Get("query"); query.Kind() == rawjson.Invalid || query.Kind() == rawjson.Null {
-		return missing("query", "query is missing")
+		return wire.Missing("query", "query is missing")
 	}
 	documents, _ := doc.Get("documents")
 	n := 0
 	for d := range documents.Items() {
 		if d.Kind() != rawjson.String && d.Kind() != rawjson.Object {
 			at := "documents[" + strconv.Itoa(n) + "]"
-			return invalid(at, at+" must be a string or an object such as {\"text\": …}, got "+d.Kind().String())
+			return wire.Invalid(at, at+" must be a string or an object such as {\"text\": …}, got "+d.Kind().String())
 		}
 		if n++; n > maxDocuments {
-			return invalid("documents", "documents are too many")
+			return wire.Invalid("documents", "documents are too many")
 		}
 	}
 	if n == 0 {
-		return missing("documents", "documents must hold at least one")
+		return wire.Missing("documents", "documents must hold at least one")
 	}
 	if v, ok := doc.Get("top_n"); ok && v.Kind() == rawjson.Number {
 		if top, whole := v.Int(); !whole || top < 1 {
-			return invalid("top_n", "top_n must be a whole number, 1 or more")
+			return wire.Invalid("top_n", "top_n must be a whole number, 1 or more")
 		}
 	}
 	return nil
-}
-
-func badJSON(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_json", Err: err, Message: "the body is not valid JSON: " + err.Error()}
-	if errors.Is(err, rawjson.ErrDuplicate) || errors.Is(err, rawjson.ErrDepth) {
-		e.Message = "the body was refused: " + err.Error()
-	}
-	return e
-}
-
-func invalid(param, message string) error {
-	return &llm.Error{Kind: llm.Invalid, Param: param, Message: message}
-}
-
-func missing(param, message string) error {
-	return &llm.Error{Kind: llm.Invalid, Param: param, Code: "missing_required_parameter", Message: message}
 }
 
 // Read reads all of a client's rerank request.
@@ -113,13 +74,13 @@ func Read(req *llm.Request) (*llm.Prompt, error) {
 		case name == "query":
 			var ok bool
 			if p.Query, ok = v.Str(); !ok {
-				return nil, &llm.Error{Kind: llm.Unsupported, Param: "query", Message: "query must be text for this target"}
+				return nil, wire.Unsupported("query", "query must be text for this target")
 			}
 		case name == "documents":
 			for d := range v.Items() {
 				text, ok := textOf(d)
 				if !ok {
-					return nil, &llm.Error{Kind: llm.Unsupported, Param: "documents", Message: "documents must be texts for this target"}
+					return nil, wire.Unsupported("documents", "documents must be texts for this target")
 				}
 				p.Documents = append(p.Documents, text)
 			}

@@ -3,6 +3,7 @@ package cohere
 import (
 	"slices"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -12,10 +13,7 @@ import (
 // strings, which every upstream takes; that documents are wanted back it need not be told, since
 // Answer puts them in.
 func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []string, err error) {
-	edit := req.Doc.Edit()
-	if opt.Model != req.Model {
-		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
-	}
+	edit := wire.Edit(req, opt)
 	if back, _ := req.Doc.Get("return_documents"); back.Kind() == rawjson.Bool {
 		if wanted, _ := back.Bool(); wanted {
 			edit.Delete("return_documents")

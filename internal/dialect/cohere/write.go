@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -292,7 +293,7 @@ func (w *writer) content(parts []llm.Part) any {
 		case llm.Text, llm.Refusal:
 			out = append(out, chatPart{Type: "text", Text: p.Text})
 		case llm.Image:
-			if url := urlOf(p.Media); url != "" {
+			if url := wire.WriteURL(p.Media, "image/png"); url != "" {
 				out = append(out, chatPart{Type: "image_url", ImageURL: &chatImage{URL: url, Detail: p.Media.Detail}})
 			} else {
 				w.lost.Add(llm.FieldFile)
@@ -320,17 +321,6 @@ func lostField(kind llm.PartKind) llm.Field {
 		return llm.FieldReasoning
 	}
 	return llm.FieldOther
-}
-
-func urlOf(m *llm.Media) string {
-	if m.Base64 == "" {
-		return m.URL
-	}
-	kind := m.MIME
-	if kind == "" {
-		kind = "image/png"
-	}
-	return "data:" + kind + ";base64," + m.Base64
 }
 
 // document puts a text among the documents that stand beside the conversation; Cohere reads no

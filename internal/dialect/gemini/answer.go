@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -17,9 +18,9 @@ var answerLimits = rawjson.Limits{Depth: 256}
 // this dialect see promptFeedback, others the stop reason that they know.
 func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 	out := llm.Event{Marks: llm.MarkWhole, Raw: body}
-	doc, err := rawjson.Check(body, answerLimits)
-	if err != nil || doc.Root().Kind() != rawjson.Object {
-		return out, &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is not a JSON object", Err: err}
+	doc, err := wire.Answer(body, answerLimits)
+	if err != nil {
+		return out, err
 	}
 	if v, ok := doc.Get("error"); ok && v.Kind() != rawjson.Null {
 		return out, decodeStreamError(body)
@@ -53,7 +54,7 @@ func candidates(out *llm.Event, doc *rawjson.Doc, req *llm.Request, opt llm.Opti
 	}
 	if reason, ok := blocked(root); ok {
 		out.StopReason = reason
-	} else if isEmpty(list) {
+	} else if wire.NoItems(list) {
 		return &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer has no candidates"}
 	}
 	id, _ := root.Get("responseId")
@@ -94,13 +95,9 @@ func vectors(out *llm.Event, doc *rawjson.Doc, opt llm.Options) error {
 	return nil
 }
 
-func readVector(embedding rawjson.Value) (v []float32) {
+func readVector(embedding rawjson.Value) []float32 {
 	values, _ := embedding.Get("values")
-	for x := range values.Items() {
-		f, _ := x.Float()
-		v = append(v, float32(f))
-	}
-	return v
+	return wire.ReadVector(values)
 }
 
 // tokenCount reads the answer of countTokens. Counting is free, so the event says that

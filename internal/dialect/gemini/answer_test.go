@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -153,7 +154,7 @@ func TestErrors_AreReadWhateverComes(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tc.body, diff)
 		}
 	}
-	if long := DecodeError(500, []byte(`{"error":{"message":"`+strings.Repeat("é", 5000)+`"}}`)); len(long.Message) > maxMessage+8 {
+	if long := DecodeError(500, []byte(`{"error":{"message":"`+strings.Repeat("é", 5000)+`"}}`)); len(long.Message) > wire.MaxMessage+8 {
 		t.Errorf("%d bytes", len(long.Message))
 	}
 	mine := AppendError(nil, &llm.Error{Kind: llm.NotFound, Message: `a "b"`, Target: "t"})

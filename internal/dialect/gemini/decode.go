@@ -1,11 +1,10 @@
 package gemini
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -14,12 +13,9 @@ import (
 // is kept, not copied: the caller must not change it afterwards. Errors are
 // *llm.Error of kind Invalid that name the field.
 func Decode(in llm.Incoming) (*llm.Request, error) {
-	doc, err := rawjson.Check(in.Body, in.Limits)
+	doc, err := wire.Object(in.Body, in.Limits)
 	if err != nil {
-		return nil, badJSON(err)
-	}
-	if doc.Root().Kind() != rawjson.Object {
-		return nil, invalid("", "the body must be a JSON object")
+		return nil, err
 	}
 	req := &llm.Request{
 		Surface: in.Surface, Dialect: Name, Body: in.Body, Doc: doc, Needs: in.Surface.Needed(),
@@ -27,23 +23,25 @@ func Decode(in llm.Incoming) (*llm.Request, error) {
 	}
 	switch {
 	case req.Model == "":
-		return nil, invalid("model", "model is missing; it stands in the path: /v1beta/models/MODEL:generateContent")
-	case len(req.Model) > 256:
-		return nil, invalid("model", "model must be at most 256 bytes long")
+		return nil, wire.Invalid("model", "model is missing; it stands in the path: /v1beta/models/MODEL:generateContent")
 	case req.Stream:
 		req.Needs |= llm.CanStream
+	}
+	if err := wire.CheckModel(req.Model); err != nil {
+		return nil, err
 	}
 	asked, err := camelDoc(&doc, in.Limits)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKinds(asked.Root(), "", fieldKinds); err != nil {
+	if err := wire.CheckFields(&asked, fieldKinds); err != nil {
 		return nil, err
 	}
 	if err := decodeSurface(req, asked.Root()); err != nil {
 		return nil, err
 	}
-	return req, readLabels(req, asked.Root())
+	labels, _ := asked.Get("labels")
+	return req, wire.ReadTags(req, labels, "labels")
 }
 
 // camelDoc is the document with its names in camelCase; one name in both ways of
@@ -55,7 +53,7 @@ func camelDoc(doc *rawjson.Doc, limits rawjson.Limits) (rawjson.Doc, error) {
 	}
 	out, err := rawjson.Check(body, limits)
 	if err != nil {
-		return out, badJSON(err)
+		return out, wire.BadJSON(err)
 	}
 	return out, nil
 }
@@ -74,49 +72,13 @@ func decodeSurface(req *llm.Request, root rawjson.Value) error {
 		return err
 	}
 	config, _ := root.Get("generationConfig")
-	if err := checkKinds(config, "generationConfig.", configKinds); err != nil {
+	if err := wire.CheckWithin("generationConfig.", config, configKinds); err != nil {
 		return err
 	}
 	if err := decodeConfig(req, config); err != nil {
 		return err
 	}
 	return decodeTools(req, root)
-}
-
-func badJSON(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_json", Err: err}
-	switch {
-	case errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, rawjson.ErrDepth):
-		e.Message = "the body was refused: " + err.Error()
-	default:
-		e.Message = "the body is not valid JSON: " + err.Error()
-	}
-	return e
-}
-
-func invalid(param, message string) error {
-	return &llm.Error{Kind: llm.Invalid, Param: param, Message: message}
-}
-
-func checkKinds(object rawjson.Value, prefix string, known map[string]kinds) error {
-	for name, value := range object.Fields() {
-		want, ok := known[name]
-		if !ok || value.Kind() == rawjson.Null || slices.Contains(want, value.Kind()) {
-			continue
-		}
-		at := prefix + name
-		return &llm.Error{Kind: llm.Invalid, Param: at, Code: "invalid_type",
-			Message: fmt.Sprintf("%s must be %s, got %s", at, want, value.Kind())}
-	}
-	return nil
-}
-
-func (k kinds) String() string {
-	names := make([]string, len(k))
-	for i, kind := range k {
-		names[i] = kind.String()
-	}
-	return strings.Join(names, " or ")
 }
 
 // each gives the elements of a list that may be one element without brackets.
@@ -141,25 +103,25 @@ func decodeContents(req *llm.Request, root rawjson.Value) error {
 		count++
 		at := fmt.Sprintf("contents[%d]", i)
 		if item.Kind() != rawjson.Object {
-			return invalid(at, at+" must be an object, got "+item.Kind().String())
+			return wire.Invalid(at, at+" must be an object, got "+item.Kind().String())
 		}
 		parts, _ := item.Get("parts")
 		switch parts.Kind() {
 		case rawjson.Invalid, rawjson.Null, rawjson.Array, rawjson.Object:
 		default:
-			return invalid(at+".parts", at+".parts must be an array of parts, got "+parts.Kind().String())
+			return wire.Invalid(at+".parts", at+".parts must be an array of parts, got "+parts.Kind().String())
 		}
 		return each(parts, func(j int, p rawjson.Value) error {
 			if p.Kind() != rawjson.Object {
 				at := fmt.Sprintf("%s.parts[%d]", at, j)
-				return invalid(at, at+` must be an object such as {"text": "…"}, got `+p.Kind().String())
+				return wire.Invalid(at, at+` must be an object such as {"text": "…"}, got `+p.Kind().String())
 			}
 			req.Needs |= needsOf(p)
 			return nil
 		})
 	})
 	if err == nil && count == 0 {
-		return invalid("contents", "contents is missing or empty")
+		return wire.Invalid("contents", "contents is missing or empty")
 	}
 	return err
 }
@@ -197,16 +159,16 @@ func kindOfMedia(mime string) llm.PartKind {
 
 func decodeConfig(req *llm.Request, config rawjson.Value) error {
 	if v, ok := config.Get("maxOutputTokens"); ok && v.Kind() == rawjson.Number {
-		n, isInt := v.Int()
-		if !isInt || n < 0 {
-			return invalid("generationConfig.maxOutputTokens", "generationConfig.maxOutputTokens must be a whole number, 0 or more")
+		n, err := wire.Count(v, "generationConfig.maxOutputTokens")
+		if err != nil {
+			return err
 		}
 		req.MaxTokens = n
 	}
 	if v, ok := config.Get("candidateCount"); ok && v.Kind() == rawjson.Number {
 		n, isInt := v.Int()
 		if !isInt || n < 1 || n > maxCandidates {
-			return invalid("generationConfig.candidateCount", fmt.Sprintf("generationConfig.candidateCount must be a whole number from 1 to %d", maxCandidates))
+			return wire.Invalid("generationConfig.candidateCount", fmt.Sprintf("generationConfig.candidateCount must be a whole number from 1 to %d", maxCandidates))
 		}
 		if n > 1 {
 			req.Needs |= llm.CanManyChoices
@@ -236,13 +198,13 @@ func decodeTools(req *llm.Request, root rawjson.Value) error {
 	return each(tools, func(i int, t rawjson.Value) error {
 		at := fmt.Sprintf("tools[%d]", i)
 		if t.Kind() != rawjson.Object {
-			return invalid(at, at+" must be an object, got "+t.Kind().String())
+			return wire.Invalid(at, at+" must be an object, got "+t.Kind().String())
 		}
 		functions, _ := t.Get("functionDeclarations")
 		return each(functions, func(j int, f rawjson.Value) error {
 			if name, _ := f.Get("name"); name.Kind() != rawjson.String {
 				at := fmt.Sprintf("%s.functionDeclarations[%d].name", at, j)
-				return invalid(at, at+" must be a string")
+				return wire.Invalid(at, at+" must be a string")
 			}
 			if !mode.Is("NONE") {
 				req.Needs |= llm.CanTools
@@ -259,42 +221,17 @@ func decodeEmbed(root rawjson.Value) error {
 			count++
 			if c, _ := item.Get("content"); c.Kind() != rawjson.Object {
 				at := fmt.Sprintf("requests[%d].content", i)
-				return invalid(at, at+" must be an object with parts")
+				return wire.Invalid(at, at+" must be an object with parts")
 			}
 			return nil
 		})
 		if err == nil && count == 0 {
-			return invalid("requests", "requests must not be empty")
+			return wire.Invalid("requests", "requests must not be empty")
 		}
 		return err
 	}
 	if c, _ := root.Get("content"); c.Kind() != rawjson.Object {
-		return invalid("content", "content is missing; it is an object with parts")
-	}
-	return nil
-}
-
-const labelPrefix = "fairlead_"
-
-// readLabels takes the tags that a client put into labels, this dialect's object of
-// free strings, for SDKs where a header is hard to reach.
-func readLabels(req *llm.Request, root rawjson.Value) error {
-	labels, _ := root.Get("labels")
-	for name, value := range labels.Fields() {
-		tag, ours := strings.CutPrefix(name, labelPrefix)
-		if !ours {
-			continue
-		}
-		at := "labels." + name
-		text, isStr := value.Str()
-		if !isStr {
-			return invalid(at, at+" must be a string")
-		}
-		if err := req.Tags.Set(strings.ReplaceAll(tag, "_", "-"), text); err != nil {
-			e := llm.AsError(err)
-			e.Message, e.Param = at+": "+e.Message, at
-			return e
-		}
+		return wire.Invalid("content", "content is missing; it is an object with parts")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package gemini
 import (
 	"strconv"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -97,14 +98,7 @@ func blocked(root getter) (reason string, ok bool) {
 		return "", false
 	}
 	candidates, _ := root.Get("candidates")
-	return reason, isEmpty(candidates)
-}
-
-func isEmpty(array rawjson.Value) bool {
-	for range array.Items() {
-		return false
-	}
-	return true
+	return reason, wire.NoItems(candidates)
 }
 
 // usage tells what was used so far.

@@ -3,8 +3,8 @@ package gemini
 import (
 	"bytes"
 	"slices"
-	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -14,7 +14,8 @@ import (
 // client's slice is not written to.
 func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []string, err error) {
 	doc := req.Doc
-	if edit, ok := dropTags(req); ok {
+	edit := req.Doc.Edit()
+	if wire.DropTags(req, &edit, "labels") {
 		edited, err := edit.Apply()
 		if err != nil {
 			return nil, nil, err
@@ -31,26 +32,6 @@ func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []st
 		lost = []string{Names[llm.FieldSignature]}
 	}
 	return rawjson.Segments{cuts.apply(doc.Bytes())}, lost, nil
-}
-
-// dropTags takes Fairlead's own entries out of labels, and the object itself when
-// nothing else was in it.
-func dropTags(req *llm.Request) (edit rawjson.Edits, found bool) {
-	labels, _ := req.Doc.Get("labels")
-	others := false
-	edit = req.Doc.Edit()
-	for name := range labels.Fields() {
-		if strings.HasPrefix(name, labelPrefix) {
-			found = true
-			edit.Delete("labels", name)
-		} else {
-			others = true
-		}
-	}
-	if found && !others {
-		edit.Delete("labels")
-	}
-	return edit, found
 }
 
 // splices are changes to a body, apart from each other.

@@ -5,12 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
-
-// maxMessage bounds how much of an upstream's error text is passed on.
-const maxMessage = 2000
 
 // wireErrors is the table kind → HTTP code and google.rpc.Code, as the client sees
 // them (https://cloud.google.com/apis/design/errors#handling_errors).
@@ -57,11 +55,8 @@ func AppendError(dst []byte, e *llm.Error) []byte {
 	return append(dst, "}}"...)
 }
 
-// statusKinds is the table HTTP status → kind for what an upstream answers.
-var statusKinds = map[int]llm.Kind{
-	400: llm.Invalid, 413: llm.TooLarge, 422: llm.Invalid, 401: llm.Unauthorized, 403: llm.Forbidden, 404: llm.NotFound,
-	408: llm.Timeout, 429: llm.RateLimited, 503: llm.Overloaded, 504: llm.Timeout, 529: llm.Overloaded,
-}
+// ownStatuses are what a status means here beside what it means everywhere.
+var ownStatuses = map[int]llm.Kind{529: llm.Overloaded}
 
 // rpcKinds is the table google.rpc.Code → kind. A code that is not in it says no more
 // than the HTTP status.
@@ -76,16 +71,9 @@ var rpcKinds = map[string]llm.Kind{
 // DecodeError reads an upstream's error answer. Body may be anything, also empty
 // or HTML: then the status alone speaks.
 func DecodeError(status int, body []byte) *llm.Error {
-	kind, ok := statusKinds[status]
-	if !ok {
-		kind = llm.Upstream
-	}
-	e := &llm.Error{Kind: kind, Status: status}
+	e := wire.Refusal(status, ownStatuses)
 	readError(e, body)
-	if e.Message == "" {
-		e.Message = "the upstream answered with HTTP status " + strconv.Itoa(status)
-	}
-	return e
+	return wire.SayStatus(e)
 }
 
 // decodeStreamError reads an error that came with status 200 or inside a stream.
@@ -93,15 +81,12 @@ func decodeStreamError(body []byte) *llm.Error {
 	e := &llm.Error{Kind: llm.Upstream}
 	if v, ok := rawjson.Lookup(body, "error", "code"); ok {
 		code, _ := v.Int()
-		if kind, known := statusKinds[int(code)]; known {
+		if kind, known := wire.KindOf(int(code), ownStatuses); known {
 			e.Kind = kind
 		}
 	}
 	readError(e, body)
-	if e.Message == "" {
-		e.Message = "the upstream reported an error without saying which"
-	}
-	return e
+	return wire.SayUnsaid(e)
 }
 
 // readError takes kind, message and details from {"error":{…}}; a stream that was not
@@ -114,12 +99,12 @@ func readError(e *llm.Error, body []byte) {
 	}
 	at, _ := root.Get("error")
 	if text, ok := at.Str(); ok { // of proxies
-		e.Message = clip(text)
+		e.Message = wire.Clip(text)
 		return
 	}
 	message, _ := at.Get("message")
 	text, _ := message.Str()
-	e.Message = clip(text)
+	e.Message = wire.Clip(text)
 	status, _ := at.Get("status")
 	word, _ := status.Str()
 	if kind, ok := rpcKinds[word]; ok && (kind != llm.Invalid || e.Kind != llm.TooLarge) { // which has no word of its own
@@ -164,11 +149,4 @@ func readDetail(e *llm.Error, d rawjson.Value) {
 			return
 		}
 	}
-}
-
-func clip(s string) string {
-	if len(s) <= maxMessage {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxMessage], "") + " …"
 }

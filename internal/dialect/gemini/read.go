@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -31,9 +32,9 @@ func Read(req *llm.Request) (*llm.Prompt, error) {
 func readChat(req *llm.Request, body []byte) (*llm.Prompt, error) {
 	var in request
 	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, badField(err)
+		return nil, wire.BadField(err)
 	}
-	r := reader{prompt: &llm.Prompt{Surface: req.Surface, Tier: readTier(in.ServiceTier), Metadata: withoutTags(in.Labels)}}
+	r := reader{prompt: &llm.Prompt{Surface: req.Surface, Tier: readTier(in.ServiceTier), Metadata: wire.WithoutTags(in.Labels)}}
 	p := r.prompt
 	if in.SystemInstruction != nil {
 		for i := range in.SystemInstruction.Parts {
@@ -64,33 +65,7 @@ type reader struct {
 
 // unread notes fields that have no neutral word.
 func (r *reader) unread(prefix string, extra map[string]rawJSON) {
-	for name, value := range extra {
-		if value.Kind() != 'n' && name != "store" { // keeping it for later changes nothing of the answer
-			r.lost = append(r.lost, prefix+name)
-		}
-	}
-}
-
-// badField turns an error of the JSON library into one that names the field.
-func badField(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_type", Err: err, Message: "a field of the request has the wrong type"}
-	if at, ok := err.(*json.SemanticError); ok { //nolint:errorlint // returned as it is, never wrapped
-		e.Param = strings.ReplaceAll(strings.TrimPrefix(string(at.JSONPointer), "/"), "/", ".")
-		e.Message = e.Param + " has the wrong type: a " + at.JSONKind.String() + " cannot stand here"
-	}
-	return e
-}
-
-func withoutTags(labels map[string]string) map[string]string {
-	for name := range labels {
-		if strings.HasPrefix(name, labelPrefix) {
-			delete(labels, name)
-		}
-	}
-	if len(labels) == 0 {
-		return nil
-	}
-	return labels
+	r.lost = append(r.lost, wire.Unread(extra, prefix, "store")...) // keeping it for later changes nothing of the answer
 }
 
 func readTier(tier string) string {
@@ -110,8 +85,8 @@ func (r *reader) tools(tools []tool) {
 	p := r.prompt
 	for i := range tools {
 		for _, f := range tools[i].FunctionDeclarations {
-			t := llm.Tool{Name: f.Name, Description: f.Description, Schema: notNull(f.ParametersJSONSchema)}
-			if t.Schema == nil && notNull(f.Parameters) != nil {
+			t := llm.Tool{Name: f.Name, Description: f.Description, Schema: wire.NotNull(f.ParametersJSONSchema)}
+			if t.Schema == nil && wire.NotNull(f.Parameters) != nil {
 				t.Schema = jsonSchema(f.Parameters)
 			}
 			p.Tools = append(p.Tools, t)
@@ -128,13 +103,6 @@ func (r *reader) tools(tools []tool) {
 			p.Tools = append(p.Tools, llm.Tool{Name: name, Raw: raw, Dialect: Name})
 		}
 	}
-}
-
-func notNull(v rawJSON) []byte {
-	if len(v) == 0 || v.Kind() == 'n' {
-		return nil
-	}
-	return v
 }
 
 // modes is the table of functionCallingConfig.mode. VALIDATED is auto with arguments
@@ -183,9 +151,9 @@ func (r *reader) config(c *generationConfig) {
 		r.prompt.Sampling.TopK = &k
 	}
 	switch {
-	case notNull(c.ResponseJSONSchema) != nil:
+	case wire.NotNull(c.ResponseJSONSchema) != nil:
 		r.prompt.Format = llm.Format{Kind: llm.FormatSchema, Schema: c.ResponseJSONSchema}
-	case notNull(c.ResponseSchema) != nil:
+	case wire.NotNull(c.ResponseSchema) != nil:
 		r.prompt.Format = llm.Format{Kind: llm.FormatSchema, Schema: jsonSchema(c.ResponseSchema)}
 	case c.ResponseMIMEType == mimeJSON:
 		r.prompt.Format = llm.Format{Kind: llm.FormatJSON}
@@ -239,7 +207,7 @@ func readEmbed(req *llm.Request, body []byte) (*llm.Prompt, error) {
 		Requests list[embedRequest] `json:"requests"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, badField(err)
+		return nil, wire.BadField(err)
 	}
 	all := in.Requests
 	if len(all) == 0 {
@@ -270,11 +238,11 @@ func readEmbed(req *llm.Request, body []byte) (*llm.Prompt, error) {
 func embedText(c *content, i int) (text string, err error) {
 	at := fmt.Sprintf("requests[%d].content", i)
 	if c == nil {
-		return "", invalid(at, at+" is missing")
+		return "", wire.Invalid(at, at+" is missing")
 	}
 	for _, p := range c.Parts {
 		if p.Text == nil {
-			return "", &llm.Error{Kind: llm.Unsupported, Param: at, Message: at + " must be text for this target"}
+			return "", wire.Unsupported(at, at+" must be text for this target")
 		}
 		text += *p.Text
 	}

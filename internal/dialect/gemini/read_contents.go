@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -24,7 +25,7 @@ func (r *reader) contents(contents []content) error {
 		case roleUser, roleFunction, "":
 		default:
 			at := fmt.Sprintf("contents[%d].role", i)
-			return invalid(at, fmt.Sprintf("%s: %.40q is no role; it is user or model", at, c.Role))
+			return wire.Invalid(at, fmt.Sprintf("%s: %.40q is no role; it is user or model", at, c.Role))
 		}
 		if n := len(p.Turns); n == 0 || p.Turns[n-1].Role != role {
 			p.Turns = append(p.Turns, llm.Turn{Role: role})
@@ -91,12 +92,12 @@ func (r *reader) part(parts *[]llm.Part, p *part, at string, i int) error {
 	case len(p.Extra) > 0:
 		raw, err := json.Marshal(p.Extra, json.Deterministic(true))
 		if err != nil {
-			return badField(err)
+			return wire.BadField(err)
 		}
 		*parts = append(*parts, llm.Part{Kind: llm.Other, Raw: raw, Dialect: Name})
 		return nil
 	default:
-		return invalid(at, at+` must hold something, such as {"text": "…"}`)
+		return wire.Invalid(at, at+` must hold something, such as {"text": "…"}`)
 	}
 	if out.Media != nil && p.MediaResolution != nil {
 		out.Media.Detail = details[strings.TrimPrefix(p.MediaResolution.Level, "MEDIA_RESOLUTION_")]
@@ -170,7 +171,7 @@ func isGoogleFile(uri string) bool {
 // their results are found by name and order.
 func (r *reader) call(c *functionCall) llm.Part {
 	r.unread("functionCall.", c.Extra)
-	call := llm.Call{ID: c.ID, Name: c.Name, Arguments: string(notNull(c.Args))}
+	call := llm.Call{ID: c.ID, Name: c.Name, Arguments: string(wire.NotNull(c.Args))}
 	if call.ID == "" {
 		r.calls++
 		call.ID = "call_" + strconv.Itoa(r.calls)
@@ -212,7 +213,7 @@ func (r *reader) result(f *functionResponse, at string) (llm.Part, error) {
 // readResponse is what a function said: by Google's convention the value of "output",
 // or of "error" where it failed; else the whole object.
 func readResponse(raw rawJSON) (text string, failed bool) {
-	if notNull(raw) == nil {
+	if wire.NotNull(raw) == nil {
 		return "", false
 	}
 	v, _ := rawjson.Lookup(raw)

@@ -16,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -238,19 +239,16 @@ type embedRequest struct {
 // maxCandidates is the most answers that one request may ask for. Google allows 8.
 const maxCandidates = 64
 
-// kinds is a set of JSON kinds that a field may have; null is always allowed.
-type kinds []rawjson.Kind
-
 // fieldKinds are the fields whose type is checked before anything is sent. Any
 // other field travels on unseen: the upstream knows best what it takes.
-var fieldKinds = map[string]kinds{
+var fieldKinds = map[string]wire.Kinds{
 	"contents": isList, "systemInstruction": isObject, "tools": isList, "toolConfig": isObject, "generationConfig": isObject,
 	"safetySettings": isList, "cachedContent": isString, "labels": isObject, "content": isObject, "requests": isList,
 	"generateContentRequest": isObject, "taskType": isString, "outputDimensionality": isNumber,
 }
 
 // configKinds are those of generationConfig.
-var configKinds = map[string]kinds{
+var configKinds = map[string]wire.Kinds{
 	"stopSequences": {rawjson.Array}, "responseMimeType": isString, "candidateCount": isNumber, "maxOutputTokens": isNumber,
 	"temperature": isNumber, "topP": isNumber, "topK": isNumber, "seed": isNumber, "presencePenalty": isNumber,
 	"frequencyPenalty": isNumber, "responseLogprobs": {rawjson.Bool}, "logprobs": isNumber, "thinkingConfig": isObject,
@@ -258,8 +256,8 @@ var configKinds = map[string]kinds{
 }
 
 var (
-	isString = kinds{rawjson.String}
-	isNumber = kinds{rawjson.Number}
-	isObject = kinds{rawjson.Object}
-	isList   = kinds{rawjson.Array, rawjson.Object}
+	isString = wire.Kinds{rawjson.String}
+	isNumber = wire.Kinds{rawjson.Number}
+	isObject = wire.Kinds{rawjson.Object}
+	isList   = wire.Kinds{rawjson.Array, rawjson.Object}
 )

@@ -3,6 +3,7 @@ package gemini
 import (
 	"strconv"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -127,7 +128,7 @@ func (w *candidateWriter) call(dst []byte, p *llm.Part) []byte {
 	w.calls++
 	args, ok := arguments(p.Call.Arguments)
 	if !ok {
-		w.broken = "Malformed function call: " + clip(p.Call.Name+"("+p.Call.Arguments+")")
+		w.broken = "Malformed function call: " + wire.Clip(p.Call.Name+"("+p.Call.Arguments+")")
 		w.lost.Add(llm.FieldOther)
 		return dst
 	}
@@ -212,9 +213,5 @@ func writeVectors(req *llm.Request, a *llm.Answer) []byte {
 }
 
 func appendVector(dst []byte, v []float32) []byte {
-	dst = append(dst, `{"values":[`...)
-	for _, f := range v {
-		dst = strconv.AppendFloat(comma(dst, '['), float64(f), 'g', -1, 32)
-	}
-	return append(dst, "]}"...)
+	return append(wire.AppendVector(append(dst, `{"values":`...), v), '}')
 }

@@ -1,6 +1,7 @@
 package ollama
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -12,9 +13,9 @@ var answerLimits = rawjson.Limits{Depth: maxDepth}
 // Answer reads a plain answer with status 200. The body is passed on as it is.
 func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 	out := llm.Event{Marks: llm.MarkWhole, Raw: body}
-	doc, err := rawjson.Check(body, answerLimits)
-	if err != nil || doc.Root().Kind() != rawjson.Object {
-		return out, &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is not a JSON object", Err: err}
+	doc, err := wire.Answer(body, answerLimits)
+	if err != nil {
+		return out, err
 	}
 	if v, ok := doc.Get("error"); ok && v.Kind() != rawjson.Null {
 		return out, decodeStreamError(body)
@@ -63,12 +64,7 @@ func embeddings(out llm.Event, opt llm.Options, doc *rawjson.Doc, l *line) (llm.
 
 func readVectors(list rawjson.Value) (vectors [][]float32) {
 	for row := range list.Items() {
-		var v []float32
-		for x := range row.Items() {
-			f, _ := x.Float()
-			v = append(v, float32(f))
-		}
-		vectors = append(vectors, v)
+		vectors = append(vectors, wire.ReadVector(row))
 	}
 	return vectors
 }
@@ -142,11 +138,11 @@ func (l *line) mark(out *llm.Event) {
 			out.TextBytes += n
 		}
 	}
-	if !isEmpty(l.calls) {
+	if !wire.NoItems(l.calls) {
 		out.Marks |= llm.MarkTool
 		out.TextBytes += len(l.calls.Raw())
 	}
-	if !isEmpty(l.images) {
+	if !wire.NoItems(l.images) {
 		out.Marks |= llm.MarkContent
 	}
 	if tokens, ok := l.usage(); ok {

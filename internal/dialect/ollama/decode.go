@@ -1,11 +1,11 @@
 package ollama
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -16,17 +16,14 @@ import (
 // A request without messages, prompt or input is no mistake in this dialect: it has the
 // server load the model. Read refuses it, since no other dialect knows that.
 func Decode(in llm.Incoming) (*llm.Request, error) {
-	doc, err := rawjson.Check(in.Body, in.Limits)
+	doc, err := wire.Object(in.Body, in.Limits)
 	if err != nil {
-		return nil, badJSON(err)
-	}
-	if doc.Root().Kind() != rawjson.Object {
-		return nil, invalid("", "the body must be a JSON object")
+		return nil, err
 	}
 	req := &llm.Request{
 		Surface: in.Surface, Dialect: Name, Body: in.Body, Doc: doc, Needs: in.Surface.Needed(), StreamUsage: true,
 	}
-	if err := checkKinds("", doc.Root(), fieldKinds[in.Surface]); err != nil {
+	if err := wire.CheckFields(&doc, fieldKinds[in.Surface]); err != nil {
 		return nil, err
 	}
 	if req.Model, err = model(&doc); err != nil {
@@ -42,57 +39,18 @@ func Decode(in llm.Incoming) (*llm.Request, error) {
 	return req, checkMessages(req)
 }
 
-func badJSON(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_json", Err: err}
-	switch {
-	case errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, rawjson.ErrDepth):
-		e.Message = "the body was refused: " + err.Error()
-	default:
-		e.Message = "the body is not valid JSON: " + err.Error()
-	}
-	return e
-}
-
-func invalid(param, message string) error {
-	return &llm.Error{Kind: llm.Invalid, Param: param, Message: message}
-}
-
-func checkKinds(path string, object rawjson.Value, known map[string]kinds) error {
-	for name, value := range object.Fields() {
-		want, ok := known[name]
-		if !ok || value.Kind() == rawjson.Null || slices.Contains(want, value.Kind()) {
-			continue
-		}
-		at := path + name
-		return &llm.Error{Kind: llm.Invalid, Param: at, Code: "invalid_type",
-			Message: fmt.Sprintf("%s must be %s, got %s", at, want, value.Kind())}
-	}
-	return nil
-}
-
-func (k kinds) String() string {
-	names := make([]string, len(k))
-	for i, kind := range k {
-		names[i] = kind.String()
-	}
-	return strings.Join(names, " or ")
-}
-
 func model(doc *rawjson.Doc) (string, error) {
 	v, _ := doc.Get("model")
 	name, _ := v.Str()
-	switch {
-	case name == "":
-		return "", invalid("model", "model is required; GET /api/tags lists what can be asked for")
-	case len(name) > 256:
-		return "", invalid("model", "model must be at most 256 bytes long")
+	if name == "" {
+		return "", wire.Invalid("model", "model is required; GET /api/tags lists what can be asked for")
 	}
-	return name, nil
+	return name, wire.CheckModel(name)
 }
 
 func readOptions(req *llm.Request) error {
 	opts, _ := req.Doc.Get("options")
-	if err := checkKinds("options.", opts, optionKinds); err != nil {
+	if err := wire.CheckWithin("options.", opts, optionKinds); err != nil {
 		return err
 	}
 	v, _ := opts.Get("num_predict")
@@ -126,22 +84,22 @@ func readNeeds(req *llm.Request) error {
 	case word == "json":
 		req.Needs |= llm.CanJSON
 	case isWord && word != "":
-		return invalid("format", `format must be "json" or a JSON Schema`)
+		return wire.Invalid("format", `format must be "json" or a JSON Schema`)
 	}
 	think, _ := doc.Get("think")
 	// Thinking is no need, as in the other dialects: where a target cannot, that is a loss.
 	if level, isLevel := think.Str(); isLevel && !slices.Contains(levels, level) {
-		return invalid("think", "think must be true, false, "+strings.Join(levels, ", "))
+		return wire.Invalid("think", "think must be true, false, "+strings.Join(levels, ", "))
 	}
 	if logprobs, _ := doc.Get("logprobs"); logprobs.Kind() == rawjson.Bool {
 		if on, _ := logprobs.Bool(); on {
 			req.Needs |= llm.CanLogprobs
 		}
 	}
-	if tools, _ := doc.Get("tools"); req.Surface == llm.Chat && !isEmpty(tools) {
+	if tools, _ := doc.Get("tools"); req.Surface == llm.Chat && !wire.NoItems(tools) {
 		req.Needs |= llm.CanTools
 	}
-	if images, ok := doc.Get("images"); ok && !isEmpty(images) {
+	if images, ok := doc.Get("images"); ok && !wire.NoItems(images) {
 		req.Needs |= llm.CanVision
 	}
 	return nil
@@ -149,13 +107,6 @@ func readNeeds(req *llm.Request) error {
 
 // levels are the words of think.
 var levels = []string{"low", "medium", "high", "max"}
-
-func isEmpty(array rawjson.Value) bool {
-	for range array.Items() {
-		return false
-	}
-	return true
-}
 
 func checkMessages(req *llm.Request) error {
 	messages, _ := req.Doc.Get("messages")
@@ -166,15 +117,15 @@ func checkMessages(req *llm.Request) error {
 	for m := range messages.Items() {
 		at := fmt.Sprintf("messages[%d]", i)
 		if m.Kind() != rawjson.Object {
-			return invalid(at, at+" must be an object, got "+m.Kind().String())
+			return wire.Invalid(at, at+" must be an object, got "+m.Kind().String())
 		}
-		if err := checkKinds(at+".", m, messageKinds); err != nil {
+		if err := wire.CheckWithin(at+".", m, messageKinds); err != nil {
 			return err
 		}
 		if role, _ := m.Get("role"); role.Kind() != rawjson.String {
-			return invalid(at+".role", at+`.role must be a string such as "user"`)
+			return wire.Invalid(at+".role", at+`.role must be a string such as "user"`)
 		}
-		if images, _ := m.Get("images"); !isEmpty(images) {
+		if images, _ := m.Get("images"); !wire.NoItems(images) {
 			req.Needs |= llm.CanVision
 		}
 		i++
@@ -182,7 +133,7 @@ func checkMessages(req *llm.Request) error {
 	return nil
 }
 
-var messageKinds = map[string]kinds{
+var messageKinds = map[string]wire.Kinds{
 	"role": isString, "content": isString, "thinking": isString, "images": isArray, "tool_calls": isArray,
 	"tool_name": isString, "tool_call_id": isString,
 }

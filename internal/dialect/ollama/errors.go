@@ -1,15 +1,12 @@
 package ollama
 
 import (
-	"strconv"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
-
-// maxMessage bounds how much of an upstream's error text is passed on.
-const maxMessage = 2000
 
 // AppendError writes the error body of this dialect: {"error":"…"}. Its one text is all
 // that its clients look at; the status says the kind.
@@ -20,35 +17,18 @@ func AppendError(dst []byte, e *llm.Error) []byte {
 // AppendFailure writes the line by which a stream of this dialect tells of an error.
 func AppendFailure(dst []byte, e *llm.Error) []byte { return append(AppendError(dst, e), '\n') }
 
-// statusKinds is the table wire status → kind for what a server answers. What is not
-// in it is Upstream.
-var statusKinds = map[int]llm.Kind{
-	400: llm.Invalid, 413: llm.TooLarge, 422: llm.Invalid,
-	401: llm.Unauthorized, 403: llm.Forbidden, 404: llm.NotFound,
-	408: llm.Timeout, 429: llm.RateLimited, 503: llm.Overloaded, 504: llm.Timeout,
-}
-
 // DecodeError reads a server's error answer. Body may be anything: then the status
 // alone speaks.
 func DecodeError(status int, body []byte) *llm.Error {
-	kind, ok := statusKinds[status]
-	if !ok {
-		kind = llm.Upstream
-	}
-	e := &llm.Error{Kind: kind, Status: status, Message: errorText(body)}
-	if e.Message == "" {
-		e.Message = "the upstream answered with HTTP status " + strconv.Itoa(status)
-	}
-	return sharpen(e)
+	e := wire.Refusal(status, nil)
+	e.Message = errorText(body)
+	return sharpen(wire.SayStatus(e))
 }
 
 // decodeStreamError reads an error that came with status 200 or as a line of a stream.
 func decodeStreamError(body []byte) *llm.Error {
 	e := &llm.Error{Kind: llm.Upstream, Message: errorText(body)}
-	if e.Message == "" {
-		e.Message = "the upstream reported an error without saying which"
-	}
-	return sharpen(e)
+	return sharpen(wire.SayUnsaid(e))
 }
 
 // sharpen tells the kinds apart that this dialect tells apart by words alone.
@@ -72,15 +52,8 @@ func errorText(body []byte) string {
 	for _, path := range [...][]string{{"error"}, {"error", "message"}, {"message"}} {
 		v, _ := rawjson.Lookup(body, path...)
 		if text, ok := v.Str(); ok {
-			return clip(text)
+			return wire.Clip(text)
 		}
 	}
 	return ""
-}
-
-func clip(s string) string {
-	if len(s) <= maxMessage {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxMessage], "") + " …"
 }

@@ -3,6 +3,7 @@ package ollama
 import (
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
 
@@ -17,7 +18,7 @@ type tokenLogprob struct {
 
 // readLogprobs gives the list of a line in OpenAI's form, nil for none.
 func readLogprobs(list rawjson.Value) []byte {
-	if isEmpty(list) {
+	if wire.NoItems(list) {
 		return nil
 	}
 	var items []tokenLogprob
@@ -43,7 +44,7 @@ func readLogprobs(list rawjson.Value) []byte {
 // none.
 func writeLogprobs(object []byte) []byte {
 	content, _ := rawjson.Lookup(object, "content")
-	if isEmpty(content) {
+	if wire.NoItems(content) {
 		return nil
 	}
 	return content.Raw()

@@ -2,10 +2,10 @@ package ollama
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -47,7 +47,7 @@ func readChat(p *llm.Prompt, req *llm.Request) error {
 		TopLogprobs int       `json:"top_logprobs"`
 	}
 	if err := json.Unmarshal(req.Body, &in); err != nil {
-		return badField(err)
+		return wire.BadField(err)
 	}
 	if len(in.Messages) == 0 {
 		return loadsOnly("messages")
@@ -88,7 +88,7 @@ func readEmbed(p *llm.Prompt, req *llm.Request) error {
 	for item := range input.Items() {
 		text, ok := item.Str()
 		if !ok {
-			return invalid("input", "input must be a string or an array of strings")
+			return wire.Invalid("input", "input must be a string or an array of strings")
 		}
 		p.Texts = append(p.Texts, text)
 	}
@@ -98,7 +98,7 @@ func readEmbed(p *llm.Prompt, req *llm.Request) error {
 	if v, ok := req.Doc.Get("dimensions"); ok && v.Kind() == rawjson.Number {
 		n, isInt := v.Int()
 		if !isInt || n < 0 || n > 1<<16 {
-			return invalid("dimensions", "dimensions must be a whole number above 0")
+			return wire.Invalid("dimensions", "dimensions must be a whole number above 0")
 		}
 		p.Dimensions = int(n)
 	}
@@ -108,17 +108,7 @@ func readEmbed(p *llm.Prompt, req *llm.Request) error {
 
 // loadsOnly refuses a request that has the server load or unload its model.
 func loadsOnly(field string) error {
-	return invalid(field, field+" is missing: a target that is no Ollama server has no model to load")
-}
-
-// badField turns an error of the JSON library into one that names the field.
-func badField(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_type", Err: err, Message: "a field of the request has the wrong type"}
-	if at, ok := err.(*json.SemanticError); ok { //nolint:errorlint // returned as it is, never wrapped
-		e.Param = strings.ReplaceAll(strings.TrimPrefix(string(at.JSONPointer), "/"), "/", ".")
-		e.Message = e.Param + " has the wrong type: a " + at.JSONKind.String() + " cannot stand here"
-	}
-	return e
+	return wire.Invalid(field, field+" is missing: a target that is no Ollama server has no model to load")
 }
 
 // harmless are fields that only an Ollama server could act upon and whose absence
@@ -142,7 +132,7 @@ func saysSomething(v rawjson.Value) bool {
 	case "null", "false", `""`, "[]", "{}":
 		return false
 	}
-	return v.Kind() != rawjson.Array || !isEmpty(v)
+	return v.Kind() != rawjson.Array || !wire.NoItems(v)
 }
 
 func readTool(t *tool) llm.Tool {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -33,7 +34,7 @@ func readMessages(p *llm.Prompt, messages []message) error {
 			p.Turns = appendResult(p.Turns, calls.answer(m))
 		default:
 			at := fmt.Sprintf("messages[%d].role", i)
-			return invalid(at, fmt.Sprintf("%s: %q is no role; it is system, user, assistant or tool", at, m.Role))
+			return wire.Invalid(at, fmt.Sprintf("%s: %q is no role; it is system, user, assistant or tool", at, m.Role))
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ package ollama
 import (
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -36,25 +37,21 @@ func Path(req *llm.Request, _ llm.Options) string {
 	return ""
 }
 
-// kinds is a set of JSON kinds that a field may have; null is always allowed, as
-// clients send it for "not set".
-type kinds []rawjson.Kind
-
 var (
-	isString = kinds{rawjson.String}
-	isBool   = kinds{rawjson.Bool}
-	isNumber = kinds{rawjson.Number}
-	isObject = kinds{rawjson.Object}
-	isArray  = kinds{rawjson.Array}
-	isTexts  = kinds{rawjson.String, rawjson.Array}
-	isFormat = kinds{rawjson.String, rawjson.Object}
-	isThink  = kinds{rawjson.Bool, rawjson.String}
-	isTime   = kinds{rawjson.String, rawjson.Number}
+	isString = wire.Kinds{rawjson.String}
+	isBool   = wire.Kinds{rawjson.Bool}
+	isNumber = wire.Kinds{rawjson.Number}
+	isObject = wire.Kinds{rawjson.Object}
+	isArray  = wire.Kinds{rawjson.Array}
+	isTexts  = wire.Kinds{rawjson.String, rawjson.Array}
+	isFormat = wire.Kinds{rawjson.String, rawjson.Object}
+	isThink  = wire.Kinds{rawjson.Bool, rawjson.String}
+	isTime   = wire.Kinds{rawjson.String, rawjson.Number}
 )
 
 // fieldKinds are the fields whose type is checked before anything is sent. Any
 // other field travels on unseen.
-var fieldKinds = map[llm.Surface]map[string]kinds{
+var fieldKinds = map[llm.Surface]map[string]wire.Kinds{
 	llm.Chat: {
 		"model": isString, "messages": isArray, "stream": isBool, "tools": isArray, "format": isFormat, "options": isObject,
 		"think": isThink, "keep_alive": isTime, "logprobs": isBool, "top_logprobs": isNumber, "truncate": isBool, "shift": isBool,
@@ -70,7 +67,7 @@ var fieldKinds = map[llm.Surface]map[string]kinds{
 }
 
 // optionKinds are the options that have a neutral word.
-var optionKinds = map[string]kinds{
+var optionKinds = map[string]wire.Kinds{
 	"num_predict": isNumber, "temperature": isNumber, "top_p": isNumber, "top_k": isNumber, "min_p": isNumber, "seed": isNumber,
 	"stop": isTexts, "presence_penalty": isNumber, "frequency_penalty": isNumber, "repeat_penalty": isNumber,
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -22,7 +23,7 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 	switch p.Surface {
 	case llm.Completions:
 		if len(p.Texts) != 1 {
-			return nil, nil, &llm.Error{Kind: llm.Unsupported, Param: "prompt", Message: "this target continues one prompt at a time"}
+			return nil, nil, wire.Unsupported("prompt", "this target continues one prompt at a time")
 		}
 		out.Prompt, out.Suffix = &p.Texts[0], p.Suffix
 	case llm.Embeddings:

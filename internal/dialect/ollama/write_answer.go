@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -80,14 +81,7 @@ func writeVectors(req *llm.Request, a *llm.Answer) []byte {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = append(body, '[')
-		for j, f := range v {
-			if j > 0 {
-				body = append(body, ',')
-			}
-			body = strconv.AppendFloat(body, float64(f), 'g', -1, 32)
-		}
-		body = append(body, ']')
+		body = wire.AppendVector(body, v)
 	}
 	body = append(body, ']')
 	if a.Counted {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fairlead/fairlead/internal/dialect/openaierr"
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -20,9 +21,9 @@ func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 		return forwardedAnswer(req, body)
 	}
 	out := llm.Event{Marks: llm.MarkWhole, Raw: body}
-	doc, err := rawjson.Check(body, answerLimits)
-	if err != nil || doc.Root().Kind() != rawjson.Object {
-		return out, &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is not a JSON object", Err: err}
+	doc, err := wire.Answer(body, answerLimits)
+	if err != nil {
+		return out, err
 	}
 	list := "choices"
 	if req.Surface == llm.Embeddings {
@@ -81,12 +82,7 @@ func readVectors(root rawjson.Value) (vectors [][]float32) {
 	data, _ := root.Get("data")
 	for item := range data.Items() {
 		list, _ := item.Get("embedding")
-		var v []float32
-		for x := range list.Items() {
-			f, _ := x.Float()
-			v = append(v, float32(f))
-		}
-		vectors = append(vectors, v)
+		vectors = append(vectors, wire.ReadVector(list))
 	}
 	return vectors
 }

@@ -1,11 +1,9 @@
 package openai
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -18,18 +16,15 @@ func Decode(in llm.Incoming) (*llm.Request, error) {
 		return decodeForwarded(in)
 	}
 	surface, body := in.Surface, in.Body
-	doc, err := rawjson.Check(body, in.Limits)
+	doc, err := wire.Object(body, in.Limits)
 	if err != nil {
-		return nil, badJSON(err)
-	}
-	if doc.Root().Kind() != rawjson.Object {
-		return nil, invalid("", "the body must be a JSON object")
-	}
-	req := &llm.Request{Surface: surface, Dialect: Name, Body: body, Doc: doc, Needs: surface.Needed()}
-	if err := checkKinds(surface, &doc); err != nil {
 		return nil, err
 	}
-	if req.Model, err = model(&doc); err != nil {
+	req := &llm.Request{Surface: surface, Dialect: Name, Body: body, Doc: doc, Needs: surface.Needed()}
+	if err := wire.CheckFields(&doc, fieldKinds[surface]); err != nil {
+		return nil, err
+	}
+	if req.Model, err = wire.Model(&doc, wire.Unnamed); err != nil {
 		return nil, err
 	}
 	if err := readCommon(req); err != nil {
@@ -46,62 +41,7 @@ func Decode(in llm.Incoming) (*llm.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return req, readMetadata(req)
-}
-
-func badJSON(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_json", Err: err}
-	switch {
-	case errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, rawjson.ErrDepth):
-		e.Message = "the body was refused: " + err.Error()
-	default:
-		e.Message = "the body is not valid JSON: " + err.Error()
-	}
-	return e
-}
-
-func invalid(param, message string) error {
-	return &llm.Error{Kind: llm.Invalid, Param: param, Message: message}
-}
-
-func checkKinds(surface llm.Surface, doc *rawjson.Doc) error {
-	known := fieldKinds[surface]
-	for name, value := range doc.Members() {
-		want, ok := known[string(name)] // as it stands, which spares a string for each
-		if !ok {
-			want, ok = known[name.String()]
-		}
-		if !ok || value.Kind() == rawjson.Null || slices.Contains(want, value.Kind()) {
-			continue
-		}
-		return &llm.Error{Kind: llm.Invalid, Param: name.String(), Code: "invalid_type",
-			Message: fmt.Sprintf("%s must be %s, got %s", name, want, value.Kind())}
-	}
-	return nil
-}
-
-func (k kinds) String() string {
-	names := make([]string, len(k))
-	for i, kind := range k {
-		names[i] = kind.String()
-	}
-	return strings.Join(names, " or ")
-}
-
-// maxModel bounds a model's name in bytes.
-const maxModel = 256
-
-func model(doc *rawjson.Doc) (string, error) {
-	v, ok := doc.Get("model")
-	name, isStr := v.Str()
-	switch {
-	case !ok || !isStr || name == "":
-		return "", &llm.Error{Kind: llm.Invalid, Param: "model", Code: "missing_required_parameter",
-			Message: "model is missing; GET /v1/models lists what can be asked for"}
-	case len(name) > maxModel:
-		return "", invalid("model", "model must be at most 256 bytes long")
-	}
-	return name, nil
+	return req, readTags(req)
 }
 
 // readCommon reads the fields that chat and completions share.
@@ -122,16 +62,16 @@ func readCommon(req *llm.Request) error {
 		if !ok || v.Kind() == rawjson.Null {
 			continue
 		}
-		n, isInt := v.Int()
-		if !isInt || n < 0 {
-			return invalid(name, name+" must be a whole number, 0 or more")
+		n, err := wire.Count(v, name)
+		if err != nil {
+			return err
 		}
 		req.MaxTokens = n
 	}
 	if v, ok := doc.Get("n"); ok && v.Kind() == rawjson.Number {
 		n, isInt := v.Int()
 		if !isInt || n < 1 || n > maxChoices {
-			return invalid("n", fmt.Sprintf("n must be a whole number from 1 to %d", maxChoices))
+			return wire.Invalid("n", fmt.Sprintf("n must be a whole number from 1 to %d", maxChoices))
 		}
 		if n > 1 {
 			req.Needs |= llm.CanManyChoices
@@ -151,7 +91,7 @@ func readEmbeddings(req *llm.Request) error {
 	req.Stream = false
 	if v, ok := req.Doc.Get("encoding_format"); ok && v.Kind() == rawjson.String {
 		if format, _ := v.Str(); format != "float" && format != "base64" {
-			return invalid("encoding_format", `encoding_format must be "float" or "base64"`)
+			return wire.Invalid("encoding_format", `encoding_format must be "float" or "base64"`)
 		}
 	}
 	return requireInput(req)
@@ -161,10 +101,10 @@ func requireInput(req *llm.Request) error {
 	name := requiredField[req.Surface]
 	v, ok := req.Doc.Get(name)
 	if !ok || v.Kind() == rawjson.Null {
-		return &llm.Error{Kind: llm.Invalid, Param: name, Code: "missing_required_parameter", Message: name + " is missing"}
+		return wire.Missing(name, name+" is missing")
 	}
 	if v.Kind() == rawjson.Array && v.Empty() {
-		return invalid(name, name+" must not be empty")
+		return wire.Invalid(name, name+" must not be empty")
 	}
 	return nil
 }
@@ -195,7 +135,7 @@ func readChat(req *llm.Request) error {
 func readMessage(req *llm.Request, m rawjson.Value, i int) error {
 	at := func(field string) string { return fmt.Sprintf("messages[%d]%s", i, field) }
 	if m.Kind() != rawjson.Object {
-		return invalid(at(""), at("")+" must be an object, got "+m.Kind().String())
+		return wire.Invalid(at(""), at("")+" must be an object, got "+m.Kind().String())
 	}
 	var role, content rawjson.Value
 	for name, v := range m.Members() { // one pass: a message may be a book
@@ -207,20 +147,20 @@ func readMessage(req *llm.Request, m rawjson.Value, i int) error {
 		}
 	}
 	if role.Kind() != rawjson.String {
-		return invalid(at(".role"), at(".role")+" must be a string such as \"user\"")
+		return wire.Invalid(at(".role"), at(".role")+" must be a string such as \"user\"")
 	}
 	switch content.Kind() {
 	case rawjson.String, rawjson.Null, rawjson.Invalid:
 		return nil
 	case rawjson.Array:
 	default:
-		return invalid(at(".content"), at(".content")+" must be a string or an array of parts, got "+content.Kind().String())
+		return wire.Invalid(at(".content"), at(".content")+" must be a string or an array of parts, got "+content.Kind().String())
 	}
 	for part := range content.Items() {
 		kind, _ := part.Get("type")
 		switch name, _ := kind.Str(); name {
 		case "":
-			return invalid(at(".content"), at(".content")+": every part needs a type such as \"text\"")
+			return wire.Invalid(at(".content"), at(".content")+": every part needs a type such as \"text\"")
 		case "image_url":
 			req.Needs |= llm.CanVision
 		case "input_audio":
@@ -238,7 +178,7 @@ func readTools(req *llm.Request) error {
 	n := 0
 	for tool := range tools.Items() {
 		if kind, _ := tool.Get("type"); kind.Kind() != rawjson.String {
-			return invalid(fmt.Sprintf("tools[%d].type", n), fmt.Sprintf("tools[%d].type must be a string such as \"function\"", n))
+			return wire.Invalid(fmt.Sprintf("tools[%d].type", n), fmt.Sprintf("tools[%d].type must be a string such as \"function\"", n))
 		}
 		n++
 	}
@@ -257,10 +197,10 @@ func readResponseFormat(req *llm.Request) error {
 	kind, _ := format.Get("type")
 	switch name, isStr := kind.Str(); {
 	case !isStr:
-		return invalid("response_format.type", "response_format.type must be a string")
+		return wire.Invalid("response_format.type", "response_format.type must be a string")
 	case name == "json_schema":
 		if schema, _ := format.Path("json_schema", "schema"); schema.Kind() != rawjson.Object {
-			return invalid("response_format.json_schema.schema", "response_format.json_schema.schema must be a JSON Schema object")
+			return wire.Invalid("response_format.json_schema.schema", "response_format.json_schema.schema must be a JSON Schema object")
 		}
 		req.Needs |= llm.CanSchema
 	case name == "json_object":
@@ -269,30 +209,7 @@ func readResponseFormat(req *llm.Request) error {
 	return nil
 }
 
-const metadataPrefix = "fairlead_"
-
-// readMetadata takes the tags that a client put into the metadata object, for
-// SDKs where a header is hard to reach.
-func readMetadata(req *llm.Request) error {
-	metadata, ok := req.Doc.Get("metadata")
-	if !ok || metadata.Kind() != rawjson.Object {
-		return nil
-	}
-	for name, value := range metadata.Fields() {
-		tag, ours := strings.CutPrefix(name, metadataPrefix)
-		if !ours {
-			continue
-		}
-		text, isStr := value.Str()
-		if !isStr {
-			return invalid("metadata."+name, "metadata."+name+" must be a string")
-		}
-		if err := req.Tags.Set(strings.ReplaceAll(tag, "_", "-"), text); err != nil {
-			e := llm.AsError(err)
-			e.Message = "metadata." + name + ": " + e.Message
-			e.Param = "metadata." + name
-			return e
-		}
-	}
-	return nil
+func readTags(req *llm.Request) error {
+	metadata, _ := req.Doc.Get("metadata")
+	return wire.ReadTags(req, metadata, "metadata")
 }

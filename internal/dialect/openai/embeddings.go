@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -33,14 +34,14 @@ func DecodeEmbeddings(body []byte, limits rawjson.Limits) (EmbeddingsQuery, erro
 	for item := range input.Items() {
 		text, ok := item.Str()
 		if !ok {
-			return q, invalid("input", "input must be text or an array of texts here; token ids mean nothing to this model")
+			return q, wire.Invalid("input", "input must be text or an array of texts here; token ids mean nothing to this model")
 		}
 		q.Texts = append(q.Texts, text)
 	}
 	if v, ok := req.Doc.Get("dimensions"); ok && v.Kind() == rawjson.Number {
 		n, isInt := v.Int()
 		if !isInt || n < 1 || n > 1<<16 {
-			return q, invalid("dimensions", "dimensions must be a whole number above 0")
+			return q, wire.Invalid("dimensions", "dimensions must be a whole number above 0")
 		}
 		q.Dimensions = int(n)
 	}
@@ -63,7 +64,7 @@ func EncodeEmbeddings(q EmbeddingsQuery, vectors [][]float32, tokens int) []byte
 		if q.Base64 {
 			out = appendBase64(out, v)
 		} else {
-			out = appendFloats(out, v)
+			out = wire.AppendVector(out, v)
 		}
 		out = append(out, '}')
 	}
@@ -74,17 +75,6 @@ func EncodeEmbeddings(q EmbeddingsQuery, vectors [][]float32, tokens int) []byte
 	out = append(out, `,"total_tokens":`...)
 	out = strconv.AppendInt(out, int64(tokens), 10)
 	return append(out, "}}"...)
-}
-
-func appendFloats(out []byte, v []float32) []byte {
-	out = append(out, '[')
-	for i, f := range v {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = strconv.AppendFloat(out, float64(f), 'g', -1, 32)
-	}
-	return append(out, ']')
 }
 
 func appendBase64(out []byte, v []float32) []byte {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawform"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -27,28 +28,25 @@ func decodeForwarded(in llm.Incoming) (*llm.Request, error) {
 	case form && takesForm[in.Surface]:
 		return req, readForm(req, in.ContentType)
 	case form:
-		return nil, invalid("", "this endpoint takes a JSON body, not "+rawform.MediaType)
+		return nil, wire.Invalid("", "this endpoint takes a JSON body, not "+rawform.MediaType)
 	case !takesJSON[in.Surface]:
-		return nil, invalid("", "this endpoint takes a body of "+rawform.MediaType+"; the Content-Type is "+strconv.Quote(in.ContentType))
+		return nil, wire.Invalid("", "this endpoint takes a body of "+rawform.MediaType+"; the Content-Type is "+strconv.Quote(in.ContentType))
 	}
 	return req, readForwarded(req, in.Limits)
 }
 
 // readForwarded reads a JSON body.
 func readForwarded(req *llm.Request, limits rawjson.Limits) (err error) {
-	if req.Doc, err = rawjson.Check(req.Body, limits); err != nil {
-		return badJSON(err)
+	if req.Doc, err = wire.Object(req.Body, limits); err != nil {
+		return err
 	}
-	if req.Doc.Root().Kind() != rawjson.Object {
-		return invalid("", "the body must be a JSON object")
-	}
-	if err := checkKinds(req.Surface, &req.Doc); err != nil {
+	if err := wire.CheckFields(&req.Doc, fieldKinds[req.Surface]); err != nil {
 		return err
 	}
 	if v, ok := req.Doc.Get("model"); !ok || v.Kind() == rawjson.Null {
 		return noModel()
 	}
-	if req.Model, err = model(&req.Doc); err != nil {
+	if req.Model, err = wire.Model(&req.Doc, wire.Unnamed); err != nil {
 		return err
 	}
 	if v, ok := req.Doc.Get("stream"); ok {
@@ -60,14 +58,13 @@ func readForwarded(req *llm.Request, limits rawjson.Limits) (err error) {
 	if err := requireInput(req); err != nil {
 		return err
 	}
-	return readMetadata(req)
+	return readTags(req)
 }
 
 // noModel refuses to guess where OpenAI has a default: which account and which price
 // would it be?
 func noModel() error {
-	return &llm.Error{Kind: llm.Invalid, Param: "model", Code: "missing_required_parameter",
-		Message: "model is missing, and there is no default here: name a model or a target; GET /v1/models lists what can be asked for"}
+	return wire.Missing("model", "model is missing, and there is no default here: name a model or a target; GET /v1/models lists what can be asked for")
 }
 
 // readForm reads a form.
@@ -83,8 +80,9 @@ func readForm(req *llm.Request, contentType string) error {
 		return badForm("model", err)
 	case !ok || name == "":
 		return noModel()
-	case len(name) > maxModel:
-		return invalid("model", "model must be at most 256 bytes long")
+	}
+	if err := wire.CheckModel(name); err != nil {
+		return err
 	}
 	req.Model = name
 	stream, _, err := form.Text("stream")
@@ -112,11 +110,8 @@ func encodeForwarded(req *llm.Request, opt llm.Options) (rawjson.Segments, []str
 		pieces, err := req.Form.Set("model", opt.Model)
 		return pieces, nil, err
 	}
-	edit := req.Doc.Edit()
-	if opt.Model != req.Model {
-		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
-	}
-	dropTags(req, &edit)
+	edit := wire.Edit(req, opt)
+	wire.DropTags(req, &edit, "metadata")
 	body, err := edit.Segments()
 	return body, nil, err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -64,12 +65,12 @@ func functionTools(req *llm.Request) ([]tool, error) {
 		at := fmt.Sprintf("tools[%d]", i)
 		i++
 		if kind, _ := item.Get("type"); !equals(kind, "function") {
-			return nil, &llm.Error{Kind: llm.Unsupported, Param: at + ".type", Message: at + ".type: this target can call functions only"}
+			return nil, wire.Unsupported(at+".type", at+".type: this target can call functions only")
 		}
 		name, _ := item.Path("function", "name")
 		text, ok := name.Str()
 		if !ok || text == "" {
-			return nil, invalid(at+".function.name", at+".function.name is missing")
+			return nil, wire.Invalid(at+".function.name", at+".function.name is missing")
 		}
 		description, _ := item.Path("function", "description")
 		says, _ := description.Str()
@@ -95,7 +96,7 @@ func choose(req *llm.Request, tools []tool) (may []tool, free bool, err error) {
 			return []tool{t}, false, nil
 		}
 	}
-	return nil, false, invalid("tool_choice", "tool_choice names no function of tools")
+	return nil, false, wire.Invalid("tool_choice", "tool_choice names no function of tools")
 }
 
 func equals(v rawjson.Value, want string) bool {

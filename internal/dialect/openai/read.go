@@ -1,12 +1,10 @@
 package openai
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -171,17 +169,17 @@ func Read(req *llm.Request) (*llm.Prompt, error) {
 	}
 	var in chatRequest
 	if err := json.Unmarshal(req.Body, &in); err != nil {
-		return nil, badField(err)
+		return nil, wire.BadField(err)
 	}
 	p := &llm.Prompt{
 		Surface: req.Surface, Parallel: in.ParallelToolCalls, User: in.User, Tier: in.ServiceTier,
-		Thinking: readEffort(in.ReasoningEffort), Metadata: withoutTags(in.Metadata),
+		Thinking: readEffort(in.ReasoningEffort), Metadata: wire.WithoutTags(in.Metadata),
 		Sampling: llm.Sampling{
 			MaxTokens: in.MaxTokens, Temperature: in.Temperature, TopP: in.TopP, TopK: in.TopK, MinP: in.MinP, Seed: in.Seed,
 			Stop: readStop(in.Stop), PresencePenalty: in.PresencePenalty, FrequencyPenalty: in.FrequencyPenalty,
-			RepeatPenalty: in.RepetitionPenalty, LogitBias: notNull(in.LogitBias), N: in.N, Logprobs: in.Logprobs, TopLogprobs: in.TopLogprobs,
+			RepeatPenalty: in.RepetitionPenalty, LogitBias: wire.NotNull(in.LogitBias), N: in.N, Logprobs: in.Logprobs, TopLogprobs: in.TopLogprobs,
 		},
-		Unread: unread(in.Extra, "store"),
+		Unread: wire.Unread(in.Extra, "", "store"),
 	}
 	if in.MaxCompletionTokens != nil {
 		p.Sampling.MaxTokens = in.MaxCompletionTokens
@@ -193,48 +191,6 @@ func Read(req *llm.Request) (*llm.Prompt, error) {
 	p.Choice = readChoice(in.ToolChoice)
 	p.Format = readFormat(in.ResponseFormat)
 	return p, nil
-}
-
-// badField turns an error of the JSON library into one that names the field.
-func badField(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_type", Err: err, Message: "a field of the request has the wrong type"}
-	if at, ok := err.(*json.SemanticError); ok { //nolint:errorlint // returned as it is, never wrapped
-		e.Param = strings.ReplaceAll(strings.TrimPrefix(string(at.JSONPointer), "/"), "/", ".")
-		e.Message = e.Param + " has the wrong type: a " + at.JSONKind.String() + " cannot stand here"
-	}
-	return e
-}
-
-// unread lists the fields that have no neutral word, but for those that only their
-// own provider could act upon and whose absence changes nothing of the answer.
-func unread(extra map[string]rawJSON, harmless ...string) (names []string) {
-	for name, value := range extra {
-		if value.Kind() == 'n' || slices.Contains(harmless, name) {
-			continue
-		}
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-func withoutTags(metadata map[string]string) map[string]string {
-	for name := range metadata {
-		if strings.HasPrefix(name, metadataPrefix) {
-			delete(metadata, name)
-		}
-	}
-	if len(metadata) == 0 {
-		return nil
-	}
-	return metadata
-}
-
-func notNull(v jsontext.Value) []byte {
-	if v.Kind() == 'n' || len(v) == 0 {
-		return nil
-	}
-	return v
 }
 
 // readStop reads a string or an array of strings.
@@ -268,7 +224,7 @@ func readChatTools(tools []chatTool) (out []llm.Tool) {
 			continue
 		}
 		out = append(out, llm.Tool{
-			Name: t.Function.Name, Description: t.Function.Description, Schema: notNull(t.Function.Parameters),
+			Name: t.Function.Name, Description: t.Function.Description, Schema: wire.NotNull(t.Function.Parameters),
 			Strict: t.Function.Strict, Cache: t.Cache.read(),
 		})
 	}

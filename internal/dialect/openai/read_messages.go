@@ -2,11 +2,11 @@ package openai
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -47,7 +47,7 @@ func readMessages(p *llm.Prompt, messages []chatMessage) error {
 			p.Turns = append(p.Turns, llm.Turn{Role: llm.User, Name: m.Name, Parts: parts})
 		default:
 			at := fmt.Sprintf("messages[%d].role", i)
-			return invalid(at, fmt.Sprintf("%s: %q is no role; it is system, developer, user, assistant or tool", at, m.Role))
+			return wire.Invalid(at, fmt.Sprintf("%s: %q is no role; it is system, developer, user, assistant or tool", at, m.Role))
 		}
 	}
 	return nil
@@ -117,7 +117,7 @@ func readParts(m *chatMessage, i int) ([]llm.Part, error) {
 	case '"':
 		var text string
 		if err := json.Unmarshal(m.Content, &text); err != nil {
-			return nil, badField(err)
+			return nil, wire.BadField(err)
 		}
 		if text == "" && m.Role == "assistant" {
 			return nil, nil // what stands beside calls
@@ -126,7 +126,7 @@ func readParts(m *chatMessage, i int) ([]llm.Part, error) {
 	case '[':
 		var items []jsontext.Value
 		if err := json.Unmarshal(m.Content, &items); err != nil {
-			return nil, badField(err)
+			return nil, wire.BadField(err)
 		}
 		parts := make([]llm.Part, 0, len(items))
 		for _, raw := range items {
@@ -144,7 +144,7 @@ func readParts(m *chatMessage, i int) ([]llm.Part, error) {
 func readPart(raw jsontext.Value, i int) (llm.Part, error) {
 	var p chatPart
 	if err := json.Unmarshal(raw, &p); err != nil {
-		return llm.Part{}, badField(err)
+		return llm.Part{}, wire.BadField(err)
 	}
 	out := llm.Part{Cache: p.Cache.read()}
 	switch {
@@ -153,21 +153,21 @@ func readPart(raw jsontext.Value, i int) (llm.Part, error) {
 	case p.Type == "refusal":
 		out.Kind, out.Text = llm.Refusal, p.Refusal
 	case p.Type == "image_url" && p.ImageURL != nil:
-		out.Kind, out.Media = llm.Image, readURL(p.ImageURL.URL)
+		out.Kind, out.Media = llm.Image, wire.ReadURL(p.ImageURL.URL)
 		out.Media.Detail = p.ImageURL.Detail
 	case p.Type == "video_url" && p.VideoURL != nil:
-		out.Kind, out.Media = llm.Video, readURL(p.VideoURL.URL)
+		out.Kind, out.Media = llm.Video, wire.ReadURL(p.VideoURL.URL)
 	case p.Type == "input_audio" && p.InputAudio != nil:
 		out.Kind, out.Media = llm.Audio, &llm.Media{MIME: audioTypes[p.InputAudio.Format], Base64: p.InputAudio.Data}
 	case p.Type == "file" && p.File != nil:
-		out.Kind, out.Media = llm.Document, readURL(p.File.FileData)
+		out.Kind, out.Media = llm.Document, wire.ReadURL(p.File.FileData)
 		out.Media.FileID, out.Media.Name = p.File.FileID, p.File.Filename
 		if p.File.FileID != "" {
 			out.Media.FileOf = Name
 		}
 	case knownParts[p.Type]:
 		at := fmt.Sprintf("messages[%d].content", i)
-		return out, invalid(at, fmt.Sprintf("%s: a part of type %q lacks its field of that name", at, p.Type))
+		return out, wire.Invalid(at, fmt.Sprintf("%s: a part of type %q lacks its field of that name", at, p.Type))
 	default:
 		out.Kind, out.Raw, out.Dialect = llm.Other, raw, Name
 	}
@@ -179,16 +179,6 @@ var knownParts = map[string]bool{"image_url": true, "input_audio": true, "file":
 // audioTypes are the media types of this dialect's audio formats.
 var audioTypes = map[string]string{
 	"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "opus": "audio/ogg", "pcm16": "audio/L16", "aac": "audio/aac",
-}
-
-// readURL reads an address that may be a data: URL (RFC 2397).
-func readURL(url string) *llm.Media {
-	rest, ok := strings.CutPrefix(url, "data:")
-	if !ok {
-		return &llm.Media{URL: url}
-	}
-	kind, data, _ := strings.Cut(rest, ",")
-	return &llm.Media{MIME: strings.TrimSuffix(kind, ";base64"), Base64: data}
 }
 
 // readTextPrompt reads a request of the completions surface. Token ids belong to one
@@ -213,11 +203,11 @@ func readTextPrompt(req *llm.Request) (*llm.Prompt, error) {
 		Extra            map[string]rawJSON `json:",embed"`
 	}
 	if err := json.Unmarshal(req.Body, &in); err != nil {
-		return nil, badField(err)
+		return nil, wire.BadField(err)
 	}
 	texts, err := readTexts("prompt", in.Prompt)
 	return &llm.Prompt{
-		Surface: req.Surface, Texts: texts, Suffix: in.Suffix, User: in.User, Unread: unread(in.Extra),
+		Surface: req.Surface, Texts: texts, Suffix: in.Suffix, User: in.User, Unread: wire.Unread(in.Extra, ""),
 		Sampling: llm.Sampling{
 			MaxTokens: in.MaxTokens, Temperature: in.Temperature, TopP: in.TopP, TopK: in.TopK, Seed: in.Seed, N: in.N,
 			Stop: readStop(in.Stop), PresencePenalty: in.PresencePenalty, FrequencyPenalty: in.FrequencyPenalty,
@@ -237,7 +227,7 @@ func readEmbedPrompt(req *llm.Request) (*llm.Prompt, error) {
 func readTexts(field string, v jsontext.Value) ([]string, error) {
 	texts := readStop(v)
 	if len(texts) == 0 {
-		return nil, &llm.Error{Kind: llm.Unsupported, Param: field, Message: field + " must be text for this target; token ids mean nothing to it"}
+		return nil, wire.Unsupported(field, field+" must be text for this target; token ids mean nothing to it")
 	}
 	return texts, nil
 }

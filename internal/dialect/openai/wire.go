@@ -9,6 +9,7 @@
 package openai
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -40,23 +41,19 @@ var forwardedPaths = map[llm.Surface]string{
 	llm.Images: "/images/generations", llm.ImageEdits: "/images/edits", llm.ImageVariations: "/images/variations",
 }
 
-// kinds is a set of JSON kinds that a field may have; null is always allowed, as
-// the SDKs send it for "not set".
-type kinds []rawjson.Kind
-
 var (
-	isString = kinds{rawjson.String}
-	isBool   = kinds{rawjson.Bool}
-	isNumber = kinds{rawjson.Number}
-	isObject = kinds{rawjson.Object}
-	isArray  = kinds{rawjson.Array}
-	isInput  = kinds{rawjson.String, rawjson.Array}
-	isChoice = kinds{rawjson.String, rawjson.Object}
+	isString = wire.Kinds{rawjson.String}
+	isBool   = wire.Kinds{rawjson.Bool}
+	isNumber = wire.Kinds{rawjson.Number}
+	isObject = wire.Kinds{rawjson.Object}
+	isArray  = wire.Kinds{rawjson.Array}
+	isInput  = wire.Kinds{rawjson.String, rawjson.Array}
+	isChoice = wire.Kinds{rawjson.String, rawjson.Object}
 )
 
 // fieldKinds are the fields whose type is checked before anything is sent. Any
 // other field travels on unseen: the upstream knows best what it takes.
-var fieldKinds = map[llm.Surface]map[string]kinds{
+var fieldKinds = map[llm.Surface]map[string]wire.Kinds{
 	llm.Chat: {
 		"model": isString, "messages": isArray, "stream": isBool, "stream_options": isObject,
 		"n": isNumber, "max_tokens": isNumber, "max_completion_tokens": isNumber,

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -131,12 +132,12 @@ func (w *promptWriter) part(p *llm.Part) (out chatPart, ok bool) {
 	case llm.Refusal:
 		return chatPart{Type: "refusal", Refusal: p.Text}, true
 	case llm.Image:
-		return chatPart{Type: "image_url", ImageURL: &chatImage{URL: writeURL(p.Media, "image/png"), Detail: p.Media.Detail}}, w.reachable(p.Media)
+		return chatPart{Type: "image_url", ImageURL: &chatImage{URL: wire.WriteURL(p.Media, "image/png"), Detail: p.Media.Detail}}, w.reachable(p.Media)
 	case llm.Video:
 		if !w.has("video_url", true, llm.FieldVideo) {
 			return out, false
 		}
-		return chatPart{Type: "video_url", VideoURL: &chatImage{URL: writeURL(p.Media, "video/mp4")}}, w.reachable(p.Media)
+		return chatPart{Type: "video_url", VideoURL: &chatImage{URL: wire.WriteURL(p.Media, "video/mp4")}}, w.reachable(p.Media)
 	case llm.Audio:
 		for format, kind := range audioTypes {
 			if kind == p.Media.MIME && p.Media.Base64 != "" {
@@ -175,7 +176,7 @@ func (w *promptWriter) document(m *llm.Media) (chatPart, bool) {
 		if name == "" {
 			name = "document.pdf"
 		}
-		return chatPart{Type: "file", File: &chatFile{FileData: writeURL(m, "application/pdf"), Filename: name}}, true
+		return chatPart{Type: "file", File: &chatFile{FileData: wire.WriteURL(m, "application/pdf"), Filename: name}}, true
 	}
 	w.lost.Add(llm.FieldDocument)
 	return chatPart{}, false
@@ -195,15 +196,4 @@ func plainText(m *llm.Media) (words string, ok bool) {
 		words += said
 	}
 	return words, true
-}
-
-func writeURL(m *llm.Media, usual string) string {
-	if m.Base64 == "" {
-		return m.URL
-	}
-	kind := m.MIME
-	if kind == "" {
-		kind = usual
-	}
-	return "data:" + kind + ";base64," + m.Base64
 }

@@ -1,12 +1,12 @@
 package replicate
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -78,7 +78,7 @@ func failed(status, why string) *llm.Error {
 	if why == "" {
 		why = "the upstream's prediction ended as " + status
 	}
-	return &llm.Error{Kind: llm.Upstream, Message: clip(why)}
+	return &llm.Error{Kind: llm.Upstream, Message: wire.Clip(why)}
 }
 
 // StreamDecoder reads the events of a prediction: output, error and done.
@@ -156,30 +156,12 @@ func detail(data []byte) string {
 	return string(data)
 }
 
-// statusKinds is the table wire status → kind. What is not in it is Upstream.
-var statusKinds = map[int]llm.Kind{
-	400: llm.Invalid, 422: llm.Invalid, 413: llm.TooLarge, 401: llm.Unauthorized, 402: llm.Unpaid, 403: llm.Forbidden,
-	404: llm.NotFound, 408: llm.Timeout, 429: llm.RateLimited, 503: llm.Overloaded, 504: llm.Timeout,
-}
+// ownStatuses are what a status means here beside what it means everywhere.
+var ownStatuses = map[int]llm.Kind{402: llm.Unpaid}
 
 // DecodeError reads an error answer: {"title","detail","status"}, or anything.
 func DecodeError(status int, body []byte) *llm.Error {
-	kind, ok := statusKinds[status]
-	if !ok {
-		kind = llm.Upstream
-	}
-	e := &llm.Error{Kind: kind, Status: status, Message: clip(lookup(body, "detail"))}
-	if e.Message == "" {
-		e.Message = "the upstream answered with HTTP status " + strconv.Itoa(status)
-	}
-	return e
-}
-
-// clip bounds how much of an upstream's text is passed on.
-func clip(s string) string {
-	const most = 2000
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + " …"
+	e := wire.Refusal(status, ownStatuses)
+	e.Message = wire.Clip(lookup(body, "detail"))
+	return wire.SayStatus(e)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -73,7 +74,7 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 	}}
 	if p.Surface == llm.Completions {
 		if len(p.Texts) != 1 {
-			return nil, nil, &llm.Error{Kind: llm.Unsupported, Param: "prompt", Message: "this target continues one text at a time"}
+			return nil, nil, wire.Unsupported("prompt", "this target continues one text at a time")
 		}
 		out.Input.Prompt = p.Texts[0]
 		lost.If(p.Suffix != "", "suffix")

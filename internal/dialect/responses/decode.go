@@ -1,11 +1,9 @@
 package responses
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -14,69 +12,25 @@ import (
 // kept, not copied: the caller must not change it afterwards. Errors are *llm.Error of
 // kind Invalid that name the field.
 func Decode(in llm.Incoming) (*llm.Request, error) {
-	doc, err := rawjson.Check(in.Body, in.Limits)
+	doc, err := wire.Object(in.Body, in.Limits)
 	if err != nil {
-		return nil, badJSON(err)
-	}
-	if doc.Root().Kind() != rawjson.Object {
-		return nil, invalid("", "the body must be a JSON object")
+		return nil, err
 	}
 	// Usage comes in the last event, whoever asks for it.
 	req := &llm.Request{Surface: in.Surface, Dialect: Name, Body: in.Body, Doc: doc, Needs: in.Surface.Needed(), StreamUsage: true}
-	for _, step := range [...]func(*llm.Request) error{checkKinds, readModel, readCommon, readState, readItems, readTools, readFormat, readMetadata} {
+	if err := wire.CheckFields(&doc, fieldKinds); err != nil {
+		return nil, err
+	}
+	if req.Model, err = wire.Model(&doc, wire.Unnamed); err != nil {
+		return nil, err
+	}
+	for _, step := range [...]func(*llm.Request) error{readCommon, readState, readItems, readTools, readFormat} {
 		if err := step(req); err != nil {
 			return nil, err
 		}
 	}
-	return req, nil
-}
-
-func badJSON(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_json", Err: err}
-	switch {
-	case errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, rawjson.ErrDepth):
-		e.Message = "the body was refused: " + err.Error()
-	default:
-		e.Message = "the body is not valid JSON: " + err.Error()
-	}
-	return e
-}
-
-func invalid(param, message string) error {
-	return &llm.Error{Kind: llm.Invalid, Param: param, Message: message}
-}
-
-func checkKinds(req *llm.Request) error {
-	for name, value := range req.Doc.Fields() {
-		want, ok := fieldKinds[name]
-		if !ok || value.Kind() == rawjson.Null || slices.Contains(want, value.Kind()) {
-			continue
-		}
-		return &llm.Error{Kind: llm.Invalid, Param: name, Code: "invalid_type",
-			Message: fmt.Sprintf("%s must be %s, got %s", name, want, value.Kind())}
-	}
-	return nil
-}
-
-func (k kinds) String() string {
-	names := make([]string, len(k))
-	for i, kind := range k {
-		names[i] = kind.String()
-	}
-	return strings.Join(names, " or ")
-}
-
-func readModel(req *llm.Request) error {
-	v, _ := req.Doc.Get("model")
-	req.Model, _ = v.Str()
-	switch {
-	case req.Model == "":
-		return &llm.Error{Kind: llm.Invalid, Param: "model", Code: "missing_required_parameter",
-			Message: "model is missing; GET /v1/models lists what can be asked for"}
-	case len(req.Model) > 256:
-		return invalid("model", "model must be at most 256 bytes long")
-	}
-	return nil
+	metadata, _ := doc.Get("metadata")
+	return req, wire.ReadTags(req, metadata, "metadata")
 }
 
 func readCommon(req *llm.Request) error {
@@ -85,9 +39,9 @@ func readCommon(req *llm.Request) error {
 		req.Needs |= llm.CanStream
 	}
 	if v, _ := req.Doc.Get("max_output_tokens"); v.Kind() == rawjson.Number {
-		n, isInt := v.Int()
-		if !isInt || n < 0 {
-			return invalid("max_output_tokens", "max_output_tokens must be a whole number, 0 or more")
+		n, err := wire.Count(v, "max_output_tokens")
+		if err != nil {
+			return err
 		}
 		req.MaxTokens = n
 	}
@@ -123,7 +77,7 @@ func readState(req *llm.Request) error {
 	}
 	input, ok := req.Doc.Get("input")
 	if missing := !ok || input.Kind() == rawjson.Null; missing && !req.Bound {
-		return &llm.Error{Kind: llm.Invalid, Param: "input", Code: "missing_required_parameter", Message: "input is missing"}
+		return wire.Missing("input", "input is missing")
 	}
 	return nil
 }
@@ -144,7 +98,7 @@ func readItems(req *llm.Request) error {
 func readItem(req *llm.Request, it rawjson.Value, i int) error {
 	at := func(field string) string { return fmt.Sprintf("input[%d]%s", i, field) }
 	if it.Kind() != rawjson.Object {
-		return invalid(at(""), at("")+" must be an object, got "+it.Kind().String())
+		return wire.Invalid(at(""), at("")+" must be an object, got "+it.Kind().String())
 	}
 	var kind, role, content, output, id, sealed rawjson.Value
 	for name, v := range it.Members() { // one pass: an item may be a book
@@ -167,13 +121,13 @@ func readItem(req *llm.Request, it rawjson.Value, i int) error {
 	switch {
 	case word == "" && role.Kind() == rawjson.String, word == typeMessage:
 		if role.Kind() != rawjson.String {
-			return invalid(at(".role"), at(".role")+` must be a string such as "user"`)
+			return wire.Invalid(at(".role"), at(".role")+` must be a string such as "user"`)
 		}
 		return readContent(req, content, at(".content"))
 	case word == "" && id.Kind() == rawjson.String, word == typeReference:
 		req.Bound = req.Bound || !isOurs(id)
 	case word == "":
-		return invalid(at(".type"), at("")+` must have a type such as "message"`)
+		return wire.Invalid(at(".type"), at("")+` must have a type such as "message"`)
 	case sealed.Kind() == rawjson.String:
 		req.Bound = req.Bound || !isCarried(sealed)
 	case word == typeReasoning && id.Kind() == rawjson.String:
@@ -191,13 +145,13 @@ func readContent(req *llm.Request, content rawjson.Value, at string) error {
 		return nil
 	case rawjson.Array:
 	default:
-		return invalid(at, at+" must be a string or an array of parts, got "+content.Kind().String())
+		return wire.Invalid(at, at+" must be a string or an array of parts, got "+content.Kind().String())
 	}
 	for p := range content.Items() {
 		kind, _ := p.Get("type")
 		switch name, _ := kind.Str(); name {
 		case "":
-			return invalid(at, at+`: every part needs a type such as "input_text"`)
+			return wire.Invalid(at, at+`: every part needs a type such as "input_text"`)
 		case typeImage:
 			req.Needs |= llm.CanVision
 		case typeAudio:
@@ -213,7 +167,7 @@ func readTools(req *llm.Request) error {
 	for tool := range tools.Items() {
 		if kind, _ := tool.Get("type"); kind.Kind() != rawjson.String {
 			at := fmt.Sprintf("tools[%d].type", n)
-			return invalid(at, at+` must be a string such as "function"`)
+			return wire.Invalid(at, at+` must be a string such as "function"`)
 		}
 		n++
 	}
@@ -232,39 +186,14 @@ func readFormat(req *llm.Request) error {
 	kind, _ := format.Get("type")
 	switch name, isStr := kind.Str(); {
 	case !isStr:
-		return invalid("text.format.type", "text.format.type must be a string")
+		return wire.Invalid("text.format.type", "text.format.type must be a string")
 	case name == "json_schema":
 		if schema, _ := format.Get("schema"); schema.Kind() != rawjson.Object {
-			return invalid("text.format.schema", "text.format.schema must be a JSON Schema object")
+			return wire.Invalid("text.format.schema", "text.format.schema must be a JSON Schema object")
 		}
 		req.Needs |= llm.CanSchema
 	case name == "json_object":
 		req.Needs |= llm.CanJSON
-	}
-	return nil
-}
-
-const metadataPrefix = "fairlead_"
-
-// readMetadata takes the tags that a client put into the metadata object, for SDKs
-// where a header is hard to reach.
-func readMetadata(req *llm.Request) error {
-	metadata, _ := req.Doc.Get("metadata")
-	for name, value := range metadata.Fields() {
-		tag, ours := strings.CutPrefix(name, metadataPrefix)
-		if !ours {
-			continue
-		}
-		text, isStr := value.Str()
-		if !isStr {
-			return invalid("metadata."+name, "metadata."+name+" must be a string")
-		}
-		if err := req.Tags.Set(strings.ReplaceAll(tag, "_", "-"), text); err != nil {
-			e := llm.AsError(err)
-			e.Message = "metadata." + name + ": " + e.Message
-			e.Param = "metadata." + name
-			return e
-		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package responses
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -201,18 +202,11 @@ func (d *deltas) reasoning(i int64, it rawjson.Value) {
 
 // logprobs puts a list of them into the object of OpenAI's chat.
 func (d *deltas) logprobs(list rawjson.Value) {
-	if list.Kind() != rawjson.Array || isEmpty(list) {
+	if list.Kind() != rawjson.Array || wire.NoItems(list) {
 		return
 	}
 	raw := append([]byte(`{"content":`), list.Raw()...)
 	d.add(llm.Delta{Kind: llm.DeltaLogprobs, Raw: append(raw, `,"refusal":null}`...)})
-}
-
-func isEmpty(array rawjson.Value) bool {
-	for range array.Items() {
-		return false
-	}
-	return true
 }
 
 // citations are those of a part that did not come one by one.

@@ -2,8 +2,8 @@ package responses
 
 import (
 	"bytes"
-	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -12,11 +12,8 @@ import (
 // with only the edited fields changed, and the fields that were lost. The client's
 // slice is not written to.
 func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []string, err error) {
-	edit := req.Doc.Edit()
-	if opt.Model != req.Model {
-		edit.Set(rawjson.AppendString(nil, opt.Model), "model")
-	}
-	dropTags(req, &edit)
+	edit := wire.Edit(req, opt)
+	wire.DropTags(req, &edit, "metadata")
 	if bytes.Contains(req.Body, []byte(`"`+carriedPrefix)) || bytes.Contains(req.Body, []byte(`"`+reasoningID)) {
 		var input []byte
 		if input, lost = withoutForeign(req); len(lost) > 0 {
@@ -25,28 +22,6 @@ func Encode(req *llm.Request, opt llm.Options) (body rawjson.Segments, lost []st
 	}
 	body, err = edit.Segments()
 	return body, lost, err
-}
-
-// dropTags takes Fairlead's own entries out of the metadata object, and the object
-// itself when nothing else was in it.
-func dropTags(req *llm.Request, edit *rawjson.Edits) {
-	metadata, _ := req.Doc.Get("metadata")
-	var ours []string
-	others := 0
-	for name := range metadata.Fields() {
-		if strings.HasPrefix(name, metadataPrefix) {
-			ours = append(ours, name)
-		} else {
-			others++
-		}
-	}
-	if len(ours) > 0 && others == 0 {
-		edit.Delete("metadata")
-		return
-	}
-	for _, name := range ours {
-		edit.Delete("metadata", name)
-	}
 }
 
 // withoutForeign is the input without the thought of other providers' models, which only

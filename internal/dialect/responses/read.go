@@ -1,12 +1,11 @@
 package responses
 
 import (
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -15,13 +14,13 @@ import (
 func Read(req *llm.Request) (*llm.Prompt, error) {
 	var in request
 	if err := json.Unmarshal(req.Body, &in); err != nil {
-		return nil, badField(err)
+		return nil, wire.BadField(err)
 	}
 	if err := in.stateless(); err != nil {
 		return nil, err
 	}
 	p := &llm.Prompt{
-		Surface: req.Surface, Parallel: in.ParallelToolCalls, User: in.User, Tier: in.ServiceTier, Metadata: withoutTags(in.Metadata),
+		Surface: req.Surface, Parallel: in.ParallelToolCalls, User: in.User, Tier: in.ServiceTier, Metadata: wire.WithoutTags(in.Metadata),
 		Sampling: llm.Sampling{MaxTokens: in.MaxOutputTokens, Temperature: in.Temperature, TopP: in.TopP,
 			TopLogprobs: in.TopLogprobs, Logprobs: in.TopLogprobs > 0 || slices.Contains(in.Include, includeLogprobs)},
 	}
@@ -74,8 +73,8 @@ func (u *unread) add(there bool, name string) {
 
 // all adds what is set of fields that nobody knows.
 func (u *unread) all(fields map[string]rawJSON, prefix string) {
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		u.add(given(fields[name]), prefix+name)
+	for _, name := range wire.Unread(fields, prefix) {
+		u.add(true, name)
 	}
 }
 
@@ -91,28 +90,6 @@ func (in *request) leftovers(u *unread) {
 		u.add(what != includeEncrypted && what != includeLogprobs, "include")
 	}
 	u.all(in.Extra, "")
-}
-
-// badField turns an error of the JSON library into one that names the field.
-func badField(err error) error {
-	e := &llm.Error{Kind: llm.Invalid, Code: "invalid_type", Err: err, Message: "a field of the request has the wrong type"}
-	if at, ok := err.(*json.SemanticError); ok { //nolint:errorlint // returned as it is, never wrapped
-		e.Param = strings.ReplaceAll(strings.TrimPrefix(string(at.JSONPointer), "/"), "/", ".")
-		e.Message = e.Param + " has the wrong type: a " + at.JSONKind.String() + " cannot stand here"
-	}
-	return e
-}
-
-func withoutTags(metadata map[string]string) map[string]string {
-	for name := range metadata {
-		if strings.HasPrefix(name, metadataPrefix) {
-			delete(metadata, name)
-		}
-	}
-	if len(metadata) == 0 {
-		return nil
-	}
-	return metadata
 }
 
 func readThinking(r *reasoningOptions, u *unread) (t llm.Thinking) {

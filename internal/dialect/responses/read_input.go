@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -16,13 +17,13 @@ func readInput(p *llm.Prompt, input rawJSON) error {
 	case '"':
 		var text string
 		if err := json.Unmarshal(input, &text); err != nil {
-			return badField(err)
+			return wire.BadField(err)
 		}
 		p.Turns = append(p.Turns, llm.Turn{Role: llm.User, Parts: []llm.Part{{Kind: llm.Text, Text: text}}})
 	case '[':
 		var items []rawJSON
 		if err := json.Unmarshal(input, &items); err != nil {
-			return badField(err)
+			return wire.BadField(err)
 		}
 		r := inputReader{prompt: p, called: map[string]string{}}
 		for i, raw := range items {
@@ -54,7 +55,7 @@ type proof struct {
 func (r *inputReader) item(raw rawJSON, i int) error {
 	var it item
 	if err := json.Unmarshal(raw, &it); err != nil {
-		e := llm.AsError(badField(err))
+		e := llm.AsError(wire.BadField(err))
 		e.Param = strings.TrimSuffix(fmt.Sprintf("input[%d].%s", i, e.Param), ".")
 		return e
 	}
@@ -122,7 +123,7 @@ func (r *inputReader) message(it *item, i int) error {
 		r.turn(llm.User, parts...)
 	default:
 		at := fmt.Sprintf("input[%d].role", i)
-		return invalid(at, fmt.Sprintf("%s: %q is no role; it is user, assistant, system or developer", at, it.Role))
+		return wire.Invalid(at, fmt.Sprintf("%s: %q is no role; it is user, assistant, system or developer", at, it.Role))
 	}
 	return nil
 }
@@ -235,13 +236,13 @@ func readContentParts(content rawJSON, at string) ([]llm.Part, error) {
 	case '"':
 		var text string
 		if err := json.Unmarshal(content, &text); err != nil {
-			return nil, badField(err)
+			return nil, wire.BadField(err)
 		}
 		return []llm.Part{{Kind: llm.Text, Text: text}}, nil
 	case '[':
 		var items []rawJSON
 		if err := json.Unmarshal(content, &items); err != nil {
-			return nil, badField(err)
+			return nil, wire.BadField(err)
 		}
 		parts := make([]llm.Part, 0, len(items))
 		for _, raw := range items {
@@ -259,7 +260,7 @@ func readContentParts(content rawJSON, at string) ([]llm.Part, error) {
 func readPart(raw rawJSON, at string) (llm.Part, error) {
 	var p part
 	if err := json.Unmarshal(raw, &p); err != nil {
-		e := llm.AsError(badField(err))
+		e := llm.AsError(wire.BadField(err))
 		e.Param = at + "." + e.Param
 		return llm.Part{}, e
 	}
@@ -279,14 +280,14 @@ func readPart(raw rawJSON, at string) (llm.Part, error) {
 	case typeRefusal:
 		out.Kind, out.Text = llm.Refusal, p.Refusal
 	case typeImage:
-		out.Kind, out.Media = llm.Image, readURL(p.ImageURL)
+		out.Kind, out.Media = llm.Image, wire.ReadURL(p.ImageURL)
 		out.Media.Detail = p.Detail
 		setFile(out.Media, p.FileID)
 	case typeFile:
 		out.Kind, out.Media = llm.Document, readFile(&p)
 	case typeAudio:
 		if p.Audio == nil {
-			return out, invalid(at, at+`: a part of type "input_audio" lacks its field of that name`)
+			return out, wire.Invalid(at, at+`: a part of type "input_audio" lacks its field of that name`)
 		}
 		out.Kind, out.Media = llm.Audio, &llm.Media{MIME: audioTypes[p.Audio.Format], Base64: p.Audio.Data}
 	default:
@@ -298,7 +299,7 @@ func readPart(raw rawJSON, at string) (llm.Part, error) {
 func readFile(p *part) *llm.Media {
 	m := &llm.Media{URL: p.FileURL}
 	if p.FileData != "" {
-		m = readURL(p.FileData)
+		m = wire.ReadURL(p.FileData)
 		if m.URL != "" { // base64 without the head of a data: address
 			m = &llm.Media{Base64: m.URL}
 		}
@@ -316,13 +317,3 @@ func setFile(m *llm.Media, id string) {
 
 // audioTypes are the media types of this dialect's audio formats.
 var audioTypes = map[string]string{"wav": "audio/wav", "mp3": "audio/mpeg"}
-
-// readURL reads an address that may be a data: URL (RFC 2397).
-func readURL(url string) *llm.Media {
-	rest, ok := strings.CutPrefix(url, "data:")
-	if !ok {
-		return &llm.Media{URL: url}
-	}
-	kind, data, _ := strings.Cut(rest, ",")
-	return &llm.Media{MIME: strings.TrimSuffix(kind, ";base64"), Base64: data}
-}

@@ -12,6 +12,7 @@ package responses
 import (
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/rawjson"
 )
@@ -36,24 +37,20 @@ var Names = map[llm.Field]string{
 	llm.FieldMaxTokens: "max_output_tokens", llm.FieldOther: "input", llm.FieldLogprobs: "include",
 }
 
-// kinds is a set of JSON kinds that a field may have; null is always allowed, as the
-// SDKs send it for "not set".
-type kinds []rawjson.Kind
-
 var (
-	isString  = kinds{rawjson.String}
-	isBool    = kinds{rawjson.Bool}
-	isNumber  = kinds{rawjson.Number}
-	isObject  = kinds{rawjson.Object}
-	isArray   = kinds{rawjson.Array}
-	isInput   = kinds{rawjson.String, rawjson.Array}
-	isChoice  = kinds{rawjson.String, rawjson.Object}
+	isString  = wire.Kinds{rawjson.String}
+	isBool    = wire.Kinds{rawjson.Bool}
+	isNumber  = wire.Kinds{rawjson.Number}
+	isObject  = wire.Kinds{rawjson.Object}
+	isArray   = wire.Kinds{rawjson.Array}
+	isInput   = wire.Kinds{rawjson.String, rawjson.Array}
+	isChoice  = wire.Kinds{rawjson.String, rawjson.Object}
 	isPointer = isChoice // an id, or an object that holds one
 )
 
 // fieldKinds are the fields whose type is checked before anything is sent. Any other
 // field travels on unseen: the upstream knows best what it takes.
-var fieldKinds = map[string]kinds{
+var fieldKinds = map[string]wire.Kinds{
 	"model": isString, "input": isInput, "instructions": isString, "stream": isBool, "stream_options": isObject,
 	"max_output_tokens": isNumber, "max_tool_calls": isNumber, "temperature": isNumber, "top_p": isNumber, "top_logprobs": isNumber,
 	"tools": isArray, "tool_choice": isChoice, "parallel_tool_calls": isBool, "text": isObject, "reasoning": isObject,

@@ -2,8 +2,8 @@ package responses
 
 import (
 	"strconv"
-	"strings"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -131,7 +131,7 @@ func appendEcho(dst []byte, req *llm.Request) []byte {
 	metadata, _ := req.Doc.Get("metadata")
 	first := true
 	for name, v := range metadata.Fields() {
-		if strings.HasPrefix(name, metadataPrefix) {
+		if wire.IsTag(name) {
 			continue
 		}
 		if !first {

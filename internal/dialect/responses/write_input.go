@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -198,7 +199,7 @@ func (w *promptWriter) image(m *llm.Media) (out part, ok bool) {
 	case m.FileID != "" && m.FileOf == Name:
 		out.FileID = m.FileID
 	case m.Base64 != "" || m.URL != "":
-		out.ImageURL = writeURL(m, "image/png")
+		out.ImageURL = wire.WriteURL(m, "image/png")
 	default:
 		w.lost.Add(llm.FieldFile)
 		return out, false
@@ -214,7 +215,7 @@ func (w *promptWriter) document(m *llm.Media) (out part, ok bool) {
 	case m.FileID != "" && m.FileOf == Name:
 		out.FileID, out.Filename = m.FileID, ""
 	case m.Base64 != "":
-		out.FileData = writeURL(m, "application/pdf")
+		out.FileData = wire.WriteURL(m, "application/pdf")
 		if out.Filename == "" {
 			out.Filename = "document.pdf"
 		}
@@ -228,15 +229,4 @@ func (w *promptWriter) document(m *llm.Media) (out part, ok bool) {
 		return out, false
 	}
 	return out, true
-}
-
-func writeURL(m *llm.Media, usual string) string {
-	if m.Base64 == "" {
-		return m.URL
-	}
-	kind := m.MIME
-	if kind == "" {
-		kind = usual
-	}
-	return "data:" + kind + ";base64," + m.Base64
 }

@@ -1,6 +1,7 @@
 package tgi
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -16,9 +17,9 @@ var answerLimits = rawjson.Limits{Depth: 64}
 // asked, so mostly there are no counts, and the bill is estimated.
 func Answer(_ *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 	out := llm.Event{Marks: llm.MarkWhole, Raw: body}
-	doc, err := rawjson.Check(body, answerLimits)
-	if err != nil || doc.Root().Kind() != rawjson.Object {
-		return out, &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is not a JSON object", Err: err}
+	doc, err := wire.Answer(body, answerLimits)
+	if err != nil {
+		return out, err
 	}
 	text, _ := doc.Get("generated_text")
 	if text.Kind() != rawjson.String {

@@ -3,6 +3,7 @@ package tgi
 import (
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -11,9 +12,9 @@ import (
 func Write(p *llm.Prompt, _ bool, _ llm.Options) (body []byte, lost llm.Losses, err error) {
 	switch {
 	case len(p.Texts) != 1:
-		return nil, nil, unsupported("prompt", "this target continues one prompt at a time")
+		return nil, nil, wire.Unsupported("prompt", "this target continues one prompt at a time")
 	case p.Suffix != "":
-		return nil, nil, unsupported("suffix", "this target cannot fill in the middle")
+		return nil, nil, wire.Unsupported("suffix", "this target cannot fill in the middle")
 	}
 	s := &p.Sampling
 	out := request{Inputs: p.Texts[0], Parameters: parameters{
@@ -31,10 +32,6 @@ func Write(p *llm.Prompt, _ bool, _ llm.Options) (body []byte, lost llm.Losses, 
 	lost.If(len(p.Metadata) > 0, llm.FieldMetadata)
 	body, err = json.Marshal(&out)
 	return body, lost, err
-}
-
-func unsupported(param, message string) error {
-	return &llm.Error{Kind: llm.Unsupported, Param: param, Message: message}
 }
 
 // draw says how tokens are drawn. A server refuses a temperature of 0, a top_p of 1 and

@@ -1,6 +1,7 @@
 package triton
 
 import (
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 	"github.com/fairlead/fairlead/internal/money"
 	"github.com/fairlead/fairlead/internal/rawjson"
@@ -12,9 +13,9 @@ var answerLimits = rawjson.Limits{Depth: 64}
 // Answer reads a plain answer with status 200, which may be an error all the same.
 func Answer(req *llm.Request, opt llm.Options, body []byte) (llm.Event, error) {
 	out := llm.Event{Marks: llm.MarkWhole, Raw: body}
-	doc, err := rawjson.Check(body, answerLimits)
-	if err != nil || doc.Root().Kind() != rawjson.Object {
-		return out, &llm.Error{Kind: llm.Upstream, Message: "the upstream's answer is not a JSON object", Err: err}
+	doc, err := wire.Answer(body, answerLimits)
+	if err != nil {
+		return out, err
 	}
 	text := textOf(doc.Root())
 	if text.Kind() != rawjson.String {

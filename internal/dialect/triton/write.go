@@ -3,6 +3,7 @@ package triton
 import (
 	"github.com/go-json-experiment/json"
 
+	"github.com/fairlead/fairlead/internal/dialect/wire"
 	"github.com/fairlead/fairlead/internal/llm"
 )
 
@@ -11,9 +12,9 @@ import (
 func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.Losses, err error) {
 	switch {
 	case len(p.Texts) != 1:
-		return nil, nil, unsupported("prompt", "this target continues one prompt at a time")
+		return nil, nil, wire.Unsupported("prompt", "this target continues one prompt at a time")
 	case p.Suffix != "":
-		return nil, nil, unsupported("suffix", "this target cannot fill in the middle")
+		return nil, nil, wire.Unsupported("suffix", "this target cannot fill in the middle")
 	}
 	s := &p.Sampling
 	out := request{
@@ -36,10 +37,6 @@ func Write(p *llm.Prompt, stream bool, opt llm.Options) (body []byte, lost llm.L
 	lost.If(len(p.Metadata) > 0, llm.FieldMetadata)
 	body, err = json.Marshal(&out)
 	return body, lost, err
-}
-
-func unsupported(param, message string) error {
-	return &llm.Error{Kind: llm.Unsupported, Param: param, Message: message}
 }
 
 func maxTokens(s *llm.Sampling, opt llm.Options) int64 {
