@@ -72,11 +72,12 @@ func TestMedia_OpenAIsSDK(t *testing.T) {
 			return wanted(err, err == nil && got.Text == "Ahoy there" && got.Usage.InputTokenDetails.AudioTokens == 4)
 		},
 		"transcription, events": func(t *testing.T) error {
+			t.Helper()
 			last, n := drain(t, client.Audio.Transcriptions.NewStreaming(ctx, sdk.AudioTranscriptionNewParams{Model: "honest", File: mp3()}))
 			return wanted(nil, n == 3 && last.Text == "Ahoy there")
 		},
 		"translation": func(*testing.T) error {
-			got, err := client.Audio.Translations.New(ctx, sdk.AudioTranslationNewParams{Model: "honest", File: mp3()})
+			got, err := client.Audio.Translations.New(ctx, sdk.AudioTranslationNewParams{Model: "honest", File: mp3()}) //nolint:staticcheck // deprecated, and still served
 			return wanted(err, err == nil && got.Text == "Hello there")
 		},
 		"images": func(*testing.T) error {
@@ -84,6 +85,7 @@ func TestMedia_OpenAIsSDK(t *testing.T) {
 			return wanted(err, err == nil && got.Data[0].B64JSON == "aGk=" && got.Usage.OutputTokens == 50)
 		},
 		"images, events": func(t *testing.T) error {
+			t.Helper()
 			last, n := drain(t, client.Images.GenerateStreaming(ctx, sdk.ImageGenerateParams{Model: "honest", Prompt: "a ship", PartialImages: param.NewOpt[int64](1)}))
 			return wanted(nil, n == 2 && last.Type == "image_generation.completed" && last.B64JSON == "aGk=")
 		},
@@ -92,11 +94,12 @@ func TestMedia_OpenAIsSDK(t *testing.T) {
 			return wanted(err, err == nil && len(got.Data) == 1)
 		},
 		"an edit, events": func(t *testing.T) error {
+			t.Helper()
 			last, n := drain(t, client.Images.EditStreaming(ctx, sdk.ImageEditParams{Model: "honest", Prompt: "a sail", Image: sdk.ImageEditParamsImageUnion{OfFile: png()}}))
 			return wanted(nil, n == 2 && last.Type == "image_edit.completed")
 		},
 		"a variation": func(*testing.T) error {
-			got, err := client.Images.NewVariation(ctx, sdk.ImageNewVariationParams{Model: "honest", Image: png()})
+			got, err := client.Images.NewVariation(ctx, sdk.ImageNewVariationParams{Model: "honest", Image: png()}) //nolint:staticcheck // deprecated, and still served
 			return wanted(err, err == nil && len(got.Data) == 1)
 		},
 		"an error": func(*testing.T) error {

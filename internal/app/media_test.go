@@ -317,7 +317,9 @@ func TestMedia_HangUpCancelsTheUpstream(t *testing.T) {
 			if took := time.Since(begun); took > 100*time.Millisecond {
 				t.Errorf("the upstream was left after %s", took)
 			}
-			<-answered
+			if err := <-answered; err == nil {
+				t.Error("the answer ended well for a client that left")
+			}
 			if x := next(t, rows); x.Result.Status != exchange.Canceled || x.Bill.Cost.State != money.Unknown {
 				t.Errorf("recorded %+v %+v", x.Result, x.Bill)
 			}

@@ -31,7 +31,7 @@ var pieces = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 // through passes sound, pictures and text on as they come. That the body ends as HTTP
 // says it should is all that they have to show for being complete.
 func (a *attempt) through(res *http.Response) error {
-	buf := pieces.Get().(*[32 << 10]byte) //nolint:forcetypeassert,errcheck // the pool holds nothing else
+	buf := pieces.Get().(*[32 << 10]byte) //nolint:forcetypeassert // the pool holds nothing else
 	defer pieces.Put(buf)
 	body := a.decoded(res)
 	ev := llm.Event{Marks: llm.MarkContent, MediaType: contentType(res)}
