@@ -65,7 +65,7 @@ type Codec struct {
 	Stream func(*llm.Request, llm.Options) Decoder
 	// DecodeError reads an upstream's error answer; the body may be anything.
 	DecodeError func(status int, body []byte) *llm.Error
-	// Frames splits a streamed answer; the zero value stands for server-sent events.
+	// Frames splits a streamed answer; Events for most.
 	Frames Framing
 }
 

@@ -49,7 +49,7 @@ func requestID(h http.Header) string {
 // refused reads an answer that is not a 200.
 func (a *attempt) refused(res *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(a.decoded(res), maxErrorBody)) // half an error text is better than none
-	e := a.bridge.DecodeError(res.StatusCode, body)
+	e := a.call.bridge.DecodeError(res.StatusCode, body)
 	if wait := retryAfter(res.Header, time.Now()); wait > 0 { // else what the body said
 		e.RetryAfter = wait
 	}
@@ -90,7 +90,7 @@ func (a *attempt) plain(res *http.Response) error {
 	if err := a.readAll(res, buf); err != nil {
 		return err
 	}
-	ev, err := a.bridge.Answer(buf.Bytes())
+	ev, err := a.call.bridge.Answer(buf.Bytes())
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (a *attempt) readAll(res *http.Response, buf *bytes.Buffer) error {
 
 // stream reads an answer that comes event by event.
 func (a *attempt) stream(res *http.Response) error {
-	frames := a.bridge.Frames()
+	frames := a.call.bridge.Frames()
 	switch kind := mediaType(res); kind {
 	case frames.MediaType:
 	case "application/json": // an error with status 200, or an upstream that cannot stream
@@ -132,8 +132,7 @@ func (a *attempt) stream(res *http.Response) error {
 	default:
 		return unexpected(kind, "an event stream")
 	}
-	a.decoder = a.bridge.Stream()
-	decoder := a.decoder
+	decoder := a.call.bridge.Stream()
 	a.call.decoder = decoder
 	reader := frames.New(a.decoded(res), a.call.Limits.EventBytes)
 	for {
@@ -168,22 +167,16 @@ func (a *attempt) wholeAsStream(res *http.Response) error {
 	if err := a.readAll(res, &body); err != nil {
 		return err
 	}
-	ev, err := a.bridge.AsStream(body.Bytes())
+	ev, err := a.call.bridge.AsStream(body.Bytes())
 	if err != nil {
 		return err
 	}
 	return a.pass(ev)
 }
 
-// completer is the part of a decoder that knows how a stream ends.
-type completer interface {
-	Complete() bool
-	End() []byte
-}
-
 // endOfStream judges a stream that ended without its terminator: with its stop
 // reason it is complete, without it was cut.
-func (a *attempt) endOfStream(err error, decoder completer) error {
+func (a *attempt) endOfStream(err error, decoder dialect.Decoder) error {
 	if errors.Is(err, sse.ErrTooLong) {
 		return &llm.Error{Kind: llm.Upstream, Message: "the upstream sent an event larger than " + strconv.Itoa(a.call.Limits.EventBytes) + " bytes", Err: err}
 	}

@@ -30,11 +30,9 @@ type attempt struct {
 
 	watch watch // first_event, then idle, and the exchange's end
 
-	speaks   int // the dialect, by its place in the target's
-	bridge   *dialect.Bridge
-	decoder  dialect.Decoder // of a stream
-	draining bool            // the answer is complete
-	held     []llm.Event     // before the first real event
+	speaks   int         // the dialect, by its place in the target's
+	draining bool        // the answer is complete
+	held     []llm.Event // before the first real event
 	heldLen  int
 	passed   bool // the reader has seen an event
 	billed   bool
@@ -76,12 +74,13 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.bridge, a.call.bridge = bridge, bridge
+	a.call.bridge = bridge
 	out, err := a.newRequest(ctx, spoken)
 	if err != nil {
 		return err
 	}
 	if err := a.lossAllowed(); err != nil {
+		_ = out.Body.Close() // nobody will read it
 		return err
 	}
 	res, err := a.target.Transport.RoundTrip(out)
@@ -107,11 +106,11 @@ func (a *attempt) run(ctx context.Context) error {
 // lossAllowed refuses a target whose dialect cannot carry all of the request, where
 // the route says so.
 func (a *attempt) lossAllowed() error {
-	if !a.call.RejectLoss || len(a.bridge.Lost) == 0 {
+	if !a.call.RejectLoss || len(a.call.bridge.Lost) == 0 {
 		return nil
 	}
 	return &llm.Error{Kind: llm.Unsupported, Code: "loss_rejected",
-		Message: "this target cannot be told of " + strings.Join(a.bridge.Lost, ", ") + ", and the model's on_loss is reject"}
+		Message: "this target cannot be told of " + strings.Join(a.call.bridge.Lost, ", ") + ", and the model's on_loss is reject"}
 }
 
 // pass gives one event to the reader. Events before the first real one are held.

@@ -17,7 +17,7 @@ func (a *attempt) forward(res *http.Response) error {
 	switch kind := mediaType(res); {
 	case isJSON(kind), a.call.Request.Surface == llm.Moderations:
 		return a.plain(res)
-	case kind == a.bridge.Frames().MediaType:
+	case kind == a.call.bridge.Frames().MediaType:
 		return a.stream(res)
 	case kind == "text/html": // a proxy's or a console's page
 		return unexpected(kind, "an answer")

@@ -153,7 +153,7 @@ var forwardedRequestHeaders = [...]string{"Idempotency-Key", "Traceparent", "Tra
 
 // newRequest builds the HTTP request of one attempt.
 func (a *attempt) newRequest(ctx context.Context, spoken Spoken) (*http.Request, error) {
-	t, req, client, bridge := a.target, a.call.Request, a.call.Header, a.bridge
+	t, req, client, bridge := a.target, a.call.Request, a.call.Header, a.call.bridge
 	e := &t.Endpoint
 	header := make(http.Header, len(e.Header)+len(spoken.Codec.Header)+4)
 	for name, value := range spoken.Codec.Header {
